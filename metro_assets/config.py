@@ -1,0 +1,159 @@
+"""Single source of truth for every knob: frozen, typed, described; built once at the edge and passed in.
+
+Order of precedence: what a command says, `METRO_…` environment variables, `<warehouse>/settings.toml` (written when a
+warehouse is first filled, so that every later process speaks of the same world), the profile, the defaults below.
+The behaviour of the simulated customers is not here: it is data of a source, in `sources/synthetic/facts.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+TIME_ZONE = "Europe/Bucharest"
+SETTINGS_FILE = "settings.toml"
+
+
+class ConfigurationError(ValueError):
+    """A setting is unknown, of the wrong type, or contradicts the warehouse; the message says which and the remedy."""
+
+
+class Section(BaseModel):
+    """A frozen group of knobs that refuses unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sizes(Section):
+    """How large the synthetic world is."""
+
+    customers: int = Field(2_000, ge=20, description="registered businesses")
+    products: int = Field(1_000, ge=100, description="products of the assortment")
+    live_offers: int = Field(200, ge=20, description="offers live on any date")
+    history_days: int = Field(120, ge=1, description="days of history before the first run date")
+
+
+PROFILES: dict[str, Sizes] = {
+    "tiny": Sizes(customers=150, products=300, live_offers=60, history_days=90),
+    "demo": Sizes(),
+    "full": Sizes(customers=50_000, products=10_000, live_offers=200, history_days=180),
+}
+
+
+class Features(Section):
+    """Point-in-time features."""
+
+    window_days: int = Field(90, ge=1, description="days before the run date that features look back on")
+    days_since_product_cap: float = Field(10.0, description="cap of days_since_product, in own cycles")
+    default_cycle_days: float = Field(30.0, description="cycle of a product that a customer bought once")
+    redemption_prior_rate: float = Field(0.02, description="prior mean of offer_redemption_rate")
+    redemption_prior_impressions: float = Field(500.0, description="prior weight of offer_redemption_rate")
+    affinity_prior_ron: float = Field(500.0, description="segment spend mixed into a customer's category shares")
+    depth_scale: float = Field(0.10, gt=0, description="width of price_sensitivity_match, in share of price")
+
+
+class Candidates(Section):
+    """Retrieval."""
+
+    per_strategy: int = Field(60, ge=1, description="offers that each strategy contributes per customer")
+    pool_cap: int = Field(200, ge=1, description="most candidates per customer")
+
+
+class Ranking(Section):
+    """Learning P(redemption) from impressions; windows count back from the newest impression with a settled label."""
+
+    label_horizon_days: int = Field(7, ge=1, description="a redemption this many days after the impression counts")
+    train_days: int = Field(42, ge=1, description="days of impressions to train on")
+    validation_days: int = Field(7, ge=1, description="next days: selection, early stopping, calibration")
+    test_days: int = Field(7, ge=1, description="newest days: reported, never chosen on")
+    maximum_rows: int = Field(600_000, ge=1000, description="train rows; beyond it, lists without a redemption are sampled and weighted")
+    selection_metric: Literal["auc", "auc_within_lists", "ndcg_at_10"] = Field("auc", description="picks the champion on validation")
+    boosting_rounds: int = Field(200, ge=1, description="most trees")
+    early_stopping_rounds: int = Field(20, ge=1, description="rounds without a better validation loss")
+    num_leaves: int = Field(31, ge=2, description="leaves per tree")
+    learning_rate: float = Field(0.1, gt=0, description="shrinkage")
+    minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
+    l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
+
+    @property
+    def example_days(self) -> int:
+        """Days of impressions that a fit reads."""
+        return self.train_days + self.validation_days + self.test_days
+
+
+class Selection(Section):
+    """Rules from scores to the ten offers."""
+
+    slate_size: int = Field(10, ge=1, le=100, description="offers per customer")
+    maximum_per_category: int = Field(3, ge=1, description="offers of one category in a slate")
+    maximum_weekly_exposures: int = Field(3, ge=1, description="times one offer may be shown to one customer in 7 days")
+
+
+class Evaluation(Section):
+    """Offline metrics."""
+
+    cutoff: int = Field(10, ge=1, description="k of NDCG@k, precision@k, recall@k")
+    horizon_days: int = Field(7, ge=1, description="days in which a recommendation may be redeemed")
+    bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of customers")
+
+
+class Monitoring(Section):
+    """Drift."""
+
+    bins: int = Field(10, ge=2, description="quantile bins of a reference")
+    window_days: int = Field(7, ge=1, description="days of impressions compared with the reference")
+    moderate_psi: float = Field(0.10, description="index from which drift is moderate")
+    significant_psi: float = Field(0.25, description="index above which drift is significant")
+
+
+class Engine(Section):
+    """Machine limits."""
+
+    memory_limit: str = Field("5GB", description="memory of DuckDB; beyond it, it spills to disk")
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of DuckDB and LightGBM")
+    kept_publications: int = Field(14, ge=1, description="publications kept for rollback")
+
+
+class Settings(BaseSettings):
+    """Everything that a person may change; build it with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="METRO_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    warehouse: Path = Field(Path("warehouse"), description="folder of tables, models and publications")
+    profile: Literal["tiny", "demo", "full"] = Field("demo", description="sizes of the synthetic world")
+    source: Literal["synthetic", "files"] = Field("synthetic", description="where events and catalogue come from")
+    seed: int = Field(42, ge=0, description="seed of the world and of every sample")
+    history_start: date | None = Field(None, description="first day of the calendar; fixed when a warehouse is first filled")
+    sizes: Sizes = Field(default_factory=Sizes, description="sizes of the synthetic world")
+    features: Features = Field(default_factory=Features, description="point-in-time features")
+    candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
+    ranking: Ranking = Field(default_factory=Ranking, description="rankers")
+    selection: Selection = Field(default_factory=Selection, description="the ten offers")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
+    monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
+    engine: Engine = Field(default_factory=Engine, description="machine limits")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, then environment; the warehouse's own file comes in as a default (see `load_settings`)."""
+        return init_settings, env_settings
+
+    @property
+    def calendar_start(self) -> date:
+        """First day that a partition may have."""
+        return self.history_start or date.today() - timedelta(days=self.sizes.history_days)

@@ -1,0 +1,526 @@
+-- The data contract: every table of the warehouse, its types, keys, ranges and units.
+-- A table with a `run_date` column is partitioned by it: the column is the partition's folder, not stored in the file.
+-- An event table also has `recorded_date`, the day on which the row became known; a run for D sees recorded_date < D.
+-- Money is net of VAT, in RON; DECIMAL, so that sums do not depend on the order of rows.
+
+-- source: master data --------------------------------------------------------------------------------------------
+
+create table customers (
+    customer_id integer primary key,
+    name varchar not null,
+    segment varchar not null,
+    business_type varchar not null,
+    legal_form varchar,
+    cui varchar,
+    metro_card varchar,
+    county varchar,
+    city varchar,
+    store_id smallint,
+    store_name varchar,
+    registered_date date not null,
+    founded_date date,
+    has_email_consent boolean not null,
+    has_sms_consent boolean not null,
+    has_whatsapp_consent boolean not null
+);
+comment on table customers is 'One row is a registered business that holds a Metro card.';
+comment on column customers.segment is 'HORECA, TRADER, SCO, FREELANCER or UNKNOWN (vocabulary.Segment)';
+comment on column customers.business_type is 'vocabulary.BusinessType, e.g. PIZZERIA, KIOSK, SCHOOL';
+comment on column customers.legal_form is 'SRL, SA, PFA, II, institution …';
+comment on column customers.cui is 'Romanian fiscal code with its check digit';
+comment on column customers.metro_card is 'card number';
+comment on column customers.store_id is 'home store';
+comment on column customers.registered_date is 'day of registration; a run for D knows customers registered before D';
+comment on column customers.founded_date is 'day the company was founded; its anniversary is its birthday';
+comment on column customers.has_email_consent is 'may be sent offers by e-mail';
+comment on column customers.has_sms_consent is 'may be sent offers by SMS';
+comment on column customers.has_whatsapp_consent is 'may be sent offers by WhatsApp';
+
+create table products (
+    product_id integer primary key,
+    name varchar not null,
+    brand varchar,
+    is_own_brand boolean not null,
+    category varchar not null,
+    subcategory varchar,
+    unit varchar not null,
+    pack_size varchar,
+    is_tagespreis boolean not null,
+    vat_share double check (vat_share between 0 and 1),
+    cost_ron decimal(9, 2) check (cost_ron >= 0),
+    base_price_ron decimal(9, 2) not null check (base_price_ron > 0),
+    tier2_quantity decimal(9, 3) check (tier2_quantity > 0),
+    tier2_price_ron decimal(9, 2) check (tier2_price_ron > 0),
+    tier3_quantity decimal(9, 3) check (tier3_quantity > 0),
+    tier3_price_ron decimal(9, 2) check (tier3_price_ron > 0),
+    check (tier2_price_ron <= base_price_ron),
+    check (tier3_price_ron <= tier2_price_ron),
+    check (tier3_quantity > tier2_quantity)
+);
+comment on table products is 'One row is a product of the assortment with its permanent price tiers.';
+comment on column products.category is 'one of the 21 categories (vocabulary.Category)';
+comment on column products.unit is 'unit of sale and of the tier thresholds: buc, kg, l, bax, set';
+comment on column products.is_tagespreis is 'priced anew every day: see daily_prices';
+comment on column products.vat_share is 'VAT rate as a share; prices exclude it';
+comment on column products.cost_ron is 'purchase cost per unit, RON; optional in a company''s files';
+comment on column products.base_price_ron is 'tier 1: price per unit from one unit, RON';
+comment on column products.tier2_quantity is 'units from which tier 2 holds';
+comment on column products.tier2_price_ron is 'tier 2 price per unit, RON';
+comment on column products.tier3_quantity is 'units from which tier 3 holds; null: two tiers only';
+comment on column products.tier3_price_ron is 'tier 3 price per unit, RON';
+
+create table daily_prices (
+    run_date date not null,
+    product_id integer primary key references products (product_id),
+    cost_ron decimal(9, 2) check (cost_ron >= 0),
+    base_price_ron decimal(9, 2) not null check (base_price_ron > 0),
+    tier2_price_ron decimal(9, 2) check (tier2_price_ron > 0),
+    tier3_price_ron decimal(9, 2) check (tier3_price_ron > 0)
+);
+comment on table daily_prices is 'One row is the Tagespreis of a product in force on the run date, fixed the evening before.';
+comment on column daily_prices.cost_ron is 'purchase cost per unit, RON';
+comment on column daily_prices.base_price_ron is 'tier 1 price per unit, RON';
+comment on column daily_prices.tier2_price_ron is 'tier 2 price per unit, RON';
+comment on column daily_prices.tier3_price_ron is 'tier 3 price per unit, RON';
+
+create table offers (
+    run_date date not null,
+    offer_id integer primary key,
+    name varchar not null,
+    mechanic varchar not null,
+    benefit varchar not null,
+    is_personal boolean not null,
+    is_listed boolean not null,
+    category varchar not null,
+    valid_from_date date not null,
+    valid_to_date date not null,
+    discount_share double check (discount_share between 0 and 1),
+    discount_ron decimal(9, 2) check (discount_ron >= 0),
+    minimum_quantity decimal(9, 3) check (minimum_quantity > 0),
+    free_quantity decimal(9, 3) check (free_quantity > 0),
+    gift_product_id integer,
+    unlocked_tier tinyint check (unlocked_tier in (2, 3)),
+    stacks_with_tiers boolean not null,
+    funding_share double check (funding_share between 0 and 1),
+    channel varchar not null,
+    store_ids smallint[],
+    maximum_redemptions smallint,
+    check (valid_from_date <= valid_to_date)
+);
+comment on table offers is 'One row is an offer live on the run date, as announced before it.';
+comment on column offers.mechanic is 'one of the twelve (vocabulary.OfferMechanic)';
+comment on column offers.benefit is 'how it lowers the price (vocabulary.Benefit): PERCENT, AMOUNT, GIFT, BONUS_UNITS, TIER_UNLOCK';
+comment on column offers.is_personal is 'redeemable only by a customer to whom it was shown; else by everyone in its stores';
+comment on column offers.is_listed is 'only the customers of offer_audience may be shown it';
+comment on column offers.category is 'category of the anchor product';
+comment on column offers.valid_from_date is 'first day, inclusive';
+comment on column offers.valid_to_date is 'last day, inclusive';
+comment on column offers.discount_share is 'PERCENT: share off the price';
+comment on column offers.discount_ron is 'AMOUNT: RON off per unit';
+comment on column offers.minimum_quantity is 'units of one product to buy in one order before the benefit holds; null: 1';
+comment on column offers.free_quantity is 'BONUS_UNITS: units free for every minimum_quantity bought';
+comment on column offers.gift_product_id is 'GIFT: the product given once per order';
+comment on column offers.unlocked_tier is 'TIER_UNLOCK: this tier''s price holds whatever the quantity';
+comment on column offers.stacks_with_tiers is 'true: the benefit applies on top of the tier price; false: the buyer pays the better of tier price and offer price on the base price';
+comment on column offers.funding_share is 'share of the discount that the supplier pays';
+comment on column offers.channel is 'CATALOG, EMAIL, SMS, WHATSAPP or STORE (vocabulary.Channel); a personal offer''s main channel';
+comment on column offers.store_ids is 'stores where it holds; null: all';
+comment on column offers.maximum_redemptions is 'times one customer may redeem it; null: no limit';
+
+create table offer_products (
+    run_date date not null,
+    offer_id integer references offers (offer_id),
+    product_id integer references products (product_id),
+    is_anchor boolean not null,
+    primary key (offer_id, product_id)
+);
+comment on table offer_products is 'One row is a product that a live offer covers.';
+comment on column offer_products.is_anchor is 'the offer''s lead product, exactly one per offer: the price tag shows it';
+
+create table offer_audience (
+    run_date date not null,
+    offer_id integer references offers (offer_id),
+    customer_id integer references customers (customer_id),
+    primary key (offer_id, customer_id)
+);
+comment on table offer_audience is 'One row is a customer who may be shown a listed offer on the run date (a birthday, a lapse, a web visit, a welcome).';
+
+-- source: events -------------------------------------------------------------------------------------------------
+
+create table orders (
+    run_date date not null,
+    order_id bigint primary key,
+    customer_id integer not null references customers (customer_id),
+    store_id smallint,
+    ordered_at timestamp not null,
+    line_count smallint not null check (line_count > 0),
+    net_ron decimal(12, 2) not null check (net_ron >= 0),
+    recorded_date date not null
+);
+comment on table orders is 'One row is a basket paid on the run date.';
+comment on column orders.ordered_at is 'Europe/Bucharest wall time';
+comment on column orders.net_ron is 'sum of its lines, RON';
+comment on column orders.recorded_date is 'day on which the row became known';
+
+create table order_items (
+    run_date date not null,
+    order_id bigint references orders (order_id),
+    customer_id integer not null references customers (customer_id),
+    product_id integer references products (product_id),
+    quantity decimal(9, 3) not null check (quantity > 0),
+    tier tinyint check (tier between 1 and 3),
+    unit_price_ron decimal(9, 2) not null check (unit_price_ron >= 0),
+    net_ron decimal(12, 2) not null check (net_ron >= 0),
+    offer_id integer,
+    recorded_date date not null,
+    primary key (order_id, product_id)
+);
+comment on table order_items is 'One row is a product line of a basket paid on the run date.';
+comment on column order_items.quantity is 'units of sale (products.unit)';
+comment on column order_items.tier is 'price tier reached by the quantity';
+comment on column order_items.unit_price_ron is 'price paid per unit, offers and tiers included, RON';
+comment on column order_items.net_ron is 'quantity x unit price, RON';
+comment on column order_items.offer_id is 'offer redeemed on the line; null: none';
+comment on column order_items.recorded_date is 'day on which the row became known';
+
+create table assignments (
+    run_date date not null,
+    customer_id integer primary key references customers (customer_id),
+    arm varchar not null,
+    probability double not null check (probability > 0 and probability <= 1),
+    recorded_date date not null
+);
+comment on table assignments is 'One row is a customer due for a slate on the run date and the randomised arm it fell in.';
+comment on column assignments.arm is 'POLICY (logging policy), EXPLORATION (uniformly random slate) or HOLDOUT (no slate) (vocabulary.Arm)';
+comment on column assignments.probability is 'probability with which the arm was drawn';
+comment on column assignments.recorded_date is 'day on which the row became known';
+
+create table impressions (
+    run_date date not null,
+    impression_id bigint primary key,
+    slate_id bigint not null,
+    customer_id integer not null references customers (customer_id),
+    offer_id integer not null references offers (offer_id),
+    shown_at timestamp not null,
+    channel varchar not null,
+    position tinyint check (position >= 1),
+    policy varchar not null,
+    propensity double check (propensity > 0 and propensity <= 1),
+    recorded_date date not null
+);
+comment on table impressions is 'One row is an offer shown to a customer on the run date.';
+comment on column impressions.slate_id is 'list in which it was shown';
+comment on column impressions.channel is 'EMAIL, SMS or WHATSAPP';
+comment on column impressions.position is 'place in the list, 1 is the top; null: unknown';
+comment on column impressions.policy is 'policy that chose the slate: logging or exploration, with its version';
+comment on column impressions.propensity is 'probability with which the policy put this offer into the slate; null: unknown';
+comment on column impressions.recorded_date is 'day on which the row became known';
+
+create table redemptions (
+    run_date date not null,
+    redemption_id bigint primary key,
+    customer_id integer not null references customers (customer_id),
+    offer_id integer not null references offers (offer_id),
+    impression_id bigint,
+    order_id bigint not null references orders (order_id),
+    product_id integer not null references products (product_id),
+    redeemed_at timestamp not null,
+    discount_ron decimal(9, 2) not null check (discount_ron >= 0),
+    recorded_date date not null
+);
+comment on table redemptions is 'One row is an order line bought under an offer on the run date.';
+comment on column redemptions.impression_id is 'newest impression of the offer to the customer during its validity; null: a catalogue offer redeemed unseen';
+comment on column redemptions.discount_ron is 'RON off the line against the tier price at its quantity';
+comment on column redemptions.recorded_date is 'day on which the row became known';
+
+create table web_visits (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    product_id integer references products (product_id),
+    viewed_at timestamp not null,
+    recorded_date date not null,
+    primary key (customer_id, product_id)
+);
+comment on table web_visits is 'One row is a product that a customer looked at in the web shop on the run date.';
+comment on column web_visits.recorded_date is 'day on which the row became known';
+
+-- features -------------------------------------------------------------------------------------------------------
+
+create table customer_products (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    product_id integer references products (product_id),
+    order_count integer not null check (order_count > 0),
+    usual_quantity double not null check (usual_quantity > 0),
+    net_ron decimal(14, 2) not null,
+    offer_ron decimal(14, 2) not null,
+    tier_line_count integer not null,
+    first_date date not null,
+    last_date date not null,
+    cycle_days double check (cycle_days > 0),
+    primary key (customer_id, product_id)
+);
+comment on table customer_products is 'One row is a product that a customer bought in the 90 days before the run date.';
+comment on column customer_products.order_count is 'orders with the product';
+comment on column customer_products.usual_quantity is 'mean units per order';
+comment on column customer_products.net_ron is 'spend, RON';
+comment on column customer_products.offer_ron is 'spend on lines bought under an offer, RON';
+comment on column customer_products.tier_line_count is 'lines bought at tier 2 or 3';
+comment on column customer_products.first_date is 'first purchase in the window';
+comment on column customer_products.last_date is 'last purchase in the window';
+comment on column customer_products.cycle_days is 'mean days between purchases; null: bought once';
+
+create table customer_features (
+    run_date date not null,
+    customer_id integer primary key references customers (customer_id),
+    recency_days double check (recency_days > 0),
+    frequency_orders double not null check (frequency_orders >= 0),
+    monetary_ron double not null check (monetary_ron >= 0),
+    avg_basket_ron double check (avg_basket_ron >= 0),
+    promo_affinity double check (promo_affinity between 0 and 1),
+    category_entropy double check (category_entropy >= 0),
+    own_brand_share double check (own_brand_share between 0 and 1),
+    tier_affinity double check (tier_affinity between 0 and 1)
+);
+comment on table customer_features is 'One row is a customer as known at the opening of the run date; windows of 90 days.';
+comment on column customer_features.recency_days is 'days since the last order; null: none in the window';
+comment on column customer_features.frequency_orders is 'orders in the window';
+comment on column customer_features.monetary_ron is 'net spend in the window, RON';
+comment on column customer_features.avg_basket_ron is 'monetary_ron / frequency_orders; null: no order';
+comment on column customer_features.promo_affinity is 'share of spend on lines bought under an offer';
+comment on column customer_features.category_entropy is 'Shannon entropy of spend over categories, nats';
+comment on column customer_features.own_brand_share is 'share of spend on own brands';
+comment on column customer_features.tier_affinity is 'share of lines bought at tier 2 or 3';
+
+create table offer_features (
+    run_date date not null,
+    offer_id integer primary key references offers (offer_id),
+    discount_depth double not null check (discount_depth between 0 and 1),
+    margin_impact_ron double,
+    days_until_expiry double not null check (days_until_expiry >= 0),
+    offer_redemption_rate double not null check (offer_redemption_rate between 0 and 1),
+    typical_quantity double not null check (typical_quantity > 0),
+    usual_unit_price_ron double not null,
+    offer_unit_price_ron double not null,
+    offer_margin_ron double
+);
+comment on table offer_features is 'One row is an offer live on the run date, as known at its opening.';
+comment on column offer_features.discount_depth is 'effective share off the price that customers would else pay at the typical quantity, tiers included; mean over the offer''s products';
+comment on column offer_features.margin_impact_ron is 'change of the margin per unit that the offer causes, supplier funding included, RON; null: cost unknown';
+comment on column offer_features.days_until_expiry is 'valid_to_date - run date, days';
+comment on column offer_features.offer_redemption_rate is 'smoothed redemptions / impressions of the offer''s mechanic x category before the run date';
+comment on column offer_features.typical_quantity is 'median units per line of the anchor product in the window, all customers';
+comment on column offer_features.usual_unit_price_ron is 'anchor''s unit price at the typical quantity without the offer, RON';
+comment on column offer_features.offer_unit_price_ron is 'anchor''s unit price at the typical quantity with the offer, RON';
+comment on column offer_features.offer_margin_ron is 'anchor''s margin per unit with the offer, supplier funding included, RON';
+
+create table interaction_features (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    offer_id integer references offers (offer_id),
+    bought_before float not null check (bought_before in (0, 1)),
+    category_affinity_score float check (category_affinity_score >= 0),
+    price_sensitivity_match float check (price_sensitivity_match between 0 and 1),
+    days_since_product float check (days_since_product >= 0),
+    primary key (customer_id, offer_id)
+);
+comment on table interaction_features is 'One row is a candidate (customer x offer) with the features of the pair at the opening of the run date.';
+comment on column interaction_features.bought_before is '1 if one of the offer''s products was bought in the window';
+comment on column interaction_features.category_affinity_score is 'the category''s share in the customer''s spend over its share in the segment''s spend';
+comment on column interaction_features.price_sensitivity_match is 'how the offer''s depth fits the depths that the customer reacted to, 0..1';
+comment on column interaction_features.days_since_product is 'days since the offer''s products were last bought over the customer''s own cycle; capped; null: never in the window';
+
+create table training_examples (
+    run_date date not null,
+    impression_id bigint primary key,
+    slate_id bigint not null,
+    customer_id integer not null references customers (customer_id),
+    offer_id integer not null,
+    shown_date date not null,
+    valid_to_date date not null,
+    position tinyint,
+    policy varchar not null,
+    propensity double,
+    recency_days float,
+    frequency_orders float,
+    monetary_ron float,
+    avg_basket_ron float,
+    promo_affinity float,
+    category_entropy float,
+    own_brand_share float,
+    tier_affinity float,
+    discount_depth float,
+    margin_impact_ron float,
+    days_until_expiry float,
+    offer_redemption_rate float,
+    bought_before float,
+    category_affinity_score float,
+    price_sensitivity_match float,
+    days_since_product float
+);
+comment on table training_examples is 'One row is an impression of the day before the run date with the 16 features as they stood when it was shown; the label is joined when a ranker is fitted.';
+comment on column training_examples.shown_date is 'day of the impression = run date - 1; the features know only what was recorded before it';
+
+-- candidates, ranking, selection ---------------------------------------------------------------------------------
+
+create table candidate_pool (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    offer_id integer references offers (offer_id),
+    category_affinity_rank smallint check (category_affinity_rank >= 1),
+    segment_popularity_rank smallint check (segment_popularity_rank >= 1),
+    repeat_purchase_rank smallint check (repeat_purchase_rank >= 1),
+    high_margin_rank smallint check (high_margin_rank >= 1),
+    primary key (customer_id, offer_id)
+);
+comment on table candidate_pool is 'One row is an offer retrieved for a customer, with its rank in every strategy that found it (null: not found).';
+comment on column candidate_pool.category_affinity_rank is 'rank in the category affinity strategy';
+comment on column candidate_pool.segment_popularity_rank is 'rank in the segment popularity strategy';
+comment on column candidate_pool.repeat_purchase_rank is 'rank in the repeat purchase strategy';
+comment on column candidate_pool.high_margin_rank is 'rank in the high margin strategy';
+
+create table scored_candidates (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    offer_id integer references offers (offer_id),
+    algorithm varchar,
+    score float not null check (score between 0 and 1),
+    primary key (customer_id, offer_id, algorithm)
+);
+comment on table scored_candidates is 'One row is a candidate scored by one algorithm.';
+comment on column scored_candidates.algorithm is 'vocabulary.Algorithm';
+comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top';
+
+create table recommendations (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    algorithm varchar,
+    rank tinyint check (rank between 1 and 100),
+    offer_id integer not null references offers (offer_id),
+    is_champion boolean not null,
+    score float not null check (score between 0 and 1),
+    reason varchar not null,
+    strategies varchar[] not null,
+    channel varchar not null,
+    offer_name varchar not null,
+    mechanic varchar not null,
+    category varchar not null,
+    valid_to_date date not null,
+    product_id integer not null,
+    product_name varchar not null,
+    unit varchar not null,
+    base_price_ron decimal(9, 2) not null,
+    tier2_quantity decimal(9, 3),
+    tier2_price_ron decimal(9, 2),
+    tier3_quantity decimal(9, 3),
+    tier3_price_ron decimal(9, 2),
+    usual_quantity double not null,
+    usual_unit_price_ron double not null,
+    offer_unit_price_ron double not null,
+    saving_ron double not null check (saving_ron >= 0),
+    next_tier_quantity decimal(9, 3),
+    next_tier_saving_ron double,
+    expected_margin_ron double,
+    primary key (customer_id, algorithm, rank)
+);
+comment on table recommendations is 'One row is one of the ten offers of a customer by one algorithm, with its reason and price tag.';
+comment on column recommendations.rank is '1 is the best';
+comment on column recommendations.is_champion is 'the algorithm is the champion of the run date';
+comment on column recommendations.score is 'calibrated probability of redemption';
+comment on column recommendations.reason is 'why, in words a buyer understands';
+comment on column recommendations.strategies is 'candidate strategies that found it';
+comment on column recommendations.channel is 'channel with consent through which it may be sent';
+comment on column recommendations.product_id is 'the offer''s anchor product, or the product of the offer that this customer buys most';
+comment on column recommendations.usual_quantity is 'this customer''s usual units per order, else the typical ones';
+comment on column recommendations.usual_unit_price_ron is 'unit price at the usual quantity without the offer, RON';
+comment on column recommendations.offer_unit_price_ron is 'unit price at the usual quantity with the offer, RON';
+comment on column recommendations.saving_ron is 'saved at the usual quantity, RON';
+comment on column recommendations.next_tier_quantity is 'units of the next tier above the usual quantity; null: none';
+comment on column recommendations.next_tier_saving_ron is 'saved at the next tier''s quantity against the base price, RON';
+comment on column recommendations.expected_margin_ron is 'score x unit margin with the offer x usual quantity, RON; null: cost unknown';
+
+create table recommendation_shortfalls (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    algorithm varchar,
+    recommended_count smallint not null check (recommended_count between 0 and 99),
+    reason varchar not null,
+    primary key (customer_id, algorithm)
+);
+comment on table recommendation_shortfalls is 'One row is a customer who got fewer than ten offers, and why.';
+comment on column recommendation_shortfalls.reason is 'NO_CONSENT, NO_CANDIDATES, TOO_FEW_CANDIDATES, CATEGORY_LIMIT, EXPOSURE_LIMIT or ALREADY_REDEEMED';
+
+-- monitoring, evaluation -----------------------------------------------------------------------------------------
+
+create table drift_log (
+    run_date date not null,
+    quantity varchar primary key,
+    kind varchar not null,
+    psi double not null check (psi >= 0),
+    severity varchar not null,
+    noise_psi double not null,
+    reference_rows bigint not null,
+    current_rows bigint not null,
+    bins varchar[] not null,
+    reference_shares double[] not null,
+    current_shares double[] not null
+);
+comment on table drift_log is 'One row is the population stability index of one feature, score or label rate against the champion''s reference.';
+comment on column drift_log.quantity is 'feature name, score or label';
+comment on column drift_log.kind is 'FEATURE, SCORE or LABEL';
+comment on column drift_log.psi is 'population stability index, nats';
+comment on column drift_log.severity is 'STABLE, MODERATE or SIGNIFICANT';
+comment on column drift_log.noise_psi is '95 % point of the index between two samples of these sizes without drift';
+comment on column drift_log.bins is 'labels of the bins, missing and unseen included';
+comment on column drift_log.reference_shares is 'share per bin in the reference';
+comment on column drift_log.current_shares is 'share per bin now';
+
+create table evaluation_metrics (
+    run_date date not null,
+    protocol varchar,
+    subject varchar,
+    algorithm varchar,
+    population varchar,
+    metric varchar,
+    value double,
+    lower double,
+    upper double,
+    customer_count integer not null check (customer_count >= 0),
+    list_count integer not null check (list_count >= 0),
+    from_date date not null,
+    to_date date not null,
+    primary key (protocol, subject, algorithm, population, metric)
+);
+comment on table evaluation_metrics is 'One row is one metric of one algorithm or baseline under one protocol.';
+comment on column evaluation_metrics.protocol is 'SHOWN (rank what was shown) or POOL (rank the whole pool)';
+comment on column evaluation_metrics.subject is 'HOLDOUT (the model''s newest window, never trained on) or SERVED (recommendations of run date - 7)';
+comment on column evaluation_metrics.algorithm is 'a ranker, or a baseline: random, popularity, repeat_purchase, oracle';
+comment on column evaluation_metrics.population is 'REDEEMERS (lists with at least one redemption) or ALL';
+comment on column evaluation_metrics.metric is 'ndcg_at_10, precision_at_10, recall_at_10, mrr, auc, auc_within_lists, ece, pool_recall:<strategy> …';
+comment on column evaluation_metrics.lower is '95 % bootstrap interval over customers, lower end';
+comment on column evaluation_metrics.upper is 'upper end';
+comment on column evaluation_metrics.from_date is 'first day of the outcomes';
+comment on column evaluation_metrics.to_date is 'last day of the outcomes';
+
+create table pipeline_runs (
+    run_date date not null,
+    table_name varchar primary key,
+    run_id varchar not null,
+    finished_at timestamp not null,
+    row_count bigint,
+    seconds double,
+    file_bytes bigint,
+    code_version varchar,
+    library_versions varchar
+);
+comment on table pipeline_runs is 'One row is a table''s newest materialisation for the run date: what ran, rows, seconds, versions.';
+
+create table published_recommendations (
+    run_date date not null,
+    publication varchar primary key,
+    published_at timestamp not null,
+    row_count bigint not null check (row_count >= 0),
+    customer_count integer not null check (customer_count >= 0),
+    champion varchar not null
+);
+comment on table published_recommendations is 'One row is a publication of the run date: the file that REST and dashboard read.';

@@ -1,0 +1,181 @@
+"""The words of the domain: closed sets of values that several stages speak. No behaviour, no numbers."""
+
+from enum import StrEnum
+
+
+class Segment(StrEnum):
+    """The customer segments of the wholesaler; UNKNOWN is what a company without segments gets."""
+
+    HORECA = "HORECA"
+    TRADER = "TRADER"
+    SCO = "SCO"
+    FREELANCER = "FREELANCER"
+    UNKNOWN = "UNKNOWN"
+
+
+class BusinessType(StrEnum):
+    """What a customer does; it gives the menu of products that are bought together."""
+
+    PIZZERIA = "PIZZERIA"
+    TRADITIONAL_RESTAURANT = "TRADITIONAL_RESTAURANT"
+    HOTEL = "HOTEL"
+    CAFE = "CAFE"
+    BAR = "BAR"
+    FAST_FOOD = "FAST_FOOD"
+    CATERING = "CATERING"
+    GHOST_KITCHEN = "GHOST_KITCHEN"
+    NEIGHBOURHOOD_SHOP = "NEIGHBOURHOOD_SHOP"
+    KIOSK = "KIOSK"
+    OFFICE = "OFFICE"
+    HOSPITAL = "HOSPITAL"
+    SCHOOL = "SCHOOL"
+    SERVICE_COMPANY = "SERVICE_COMPANY"
+    PFA = "PFA"
+    SMALL_SRL = "SMALL_SRL"
+    UNKNOWN = "UNKNOWN"
+
+
+class Category(StrEnum):
+    """The 21 categories of the assortment."""
+
+    MEAT_POULTRY = "MEAT_POULTRY"
+    DAIRY_EGGS = "DAIRY_EGGS"
+    FRUITS_VEGETABLES = "FRUITS_VEGETABLES"
+    BEVERAGES_NON_ALCOHOLIC = "BEVERAGES_NON_ALCOHOLIC"
+    BAKERY_PASTRY = "BAKERY_PASTRY"
+    FROZEN_FOODS = "FROZEN_FOODS"
+    GROCERY_STAPLES = "GROCERY_STAPLES"
+    BEVERAGES_ALCOHOLIC = "BEVERAGES_ALCOHOLIC"
+    SEAFOOD = "SEAFOOD"
+    CONFECTIONERY_SNACKS = "CONFECTIONERY_SNACKS"
+    CONDIMENTS_SPICES = "CONDIMENTS_SPICES"
+    DELI_CHARCUTERIE = "DELI_CHARCUTERIE"
+    COFFEE_TEA = "COFFEE_TEA"
+    CLEANING_DETERGENTS = "CLEANING_DETERGENTS"
+    KITCHEN_TABLEWARE = "KITCHEN_TABLEWARE"
+    HORECA_EQUIPMENT = "HORECA_EQUIPMENT"
+    PAPER_PACKAGING = "PAPER_PACKAGING"
+    PERSONAL_CARE_HYGIENE = "PERSONAL_CARE_HYGIENE"
+    HOUSEHOLD_GOODS = "HOUSEHOLD_GOODS"
+    OFFICE_SUPPLIES = "OFFICE_SUPPLIES"
+    ELECTRONICS_APPLIANCES = "ELECTRONICS_APPLIANCES"
+
+
+class OwnBrand(StrEnum):
+    """The wholesaler's nine own brands, as printed on the pack."""
+
+    METRO_CHEF = "METRO Chef"
+    METRO_PREMIUM = "METRO Premium"
+    METRO_PROFESSIONAL = "METRO Professional"
+    ARO = "aro"
+    RIOBA = "Rioba"
+    HORECA_SELECT = "Horeca Select"
+    TARRINGTON_HOUSE = "Tarrington House"
+    H_LINE = "H-Line"
+    SIGMA = "Sigma"
+
+
+class OfferMechanic(StrEnum):
+    """The twelve kinds of offer of the seed."""
+
+    VOLUME_DISCOUNT = "VOLUME_DISCOUNT"
+    WEEKLY_CATALOG = "WEEKLY_CATALOG"
+    PERCENTAGE_DISCOUNT = "PERCENTAGE_DISCOUNT"
+    MONETARY_DISCOUNT = "MONETARY_DISCOUNT"
+    GIFT_INCENTIVE = "GIFT_INCENTIVE"
+    VOLUME_BONUS = "VOLUME_BONUS"
+    PERSONALIZED = "PERSONALIZED"
+    RFM_REACTIVATION = "RFM_REACTIVATION"
+    BIRTHDAY = "BIRTHDAY"
+    ABANDONED_BROWSE = "ABANDONED_BROWSE"
+    NEW_CUSTOMER_ONBOARDING = "NEW_CUSTOMER_ONBOARDING"
+    SEASONAL_CAMPAIGN = "SEASONAL_CAMPAIGN"
+
+
+class Benefit(StrEnum):
+    """How an offer lowers what the customer pays."""
+
+    PERCENT = "PERCENT"
+    AMOUNT = "AMOUNT"
+    GIFT = "GIFT"
+    BONUS_UNITS = "BONUS_UNITS"
+    TIER_UNLOCK = "TIER_UNLOCK"
+
+
+class Channel(StrEnum):
+    """Where an offer is announced."""
+
+    CATALOG = "CATALOG"
+    STORE = "STORE"
+    EMAIL = "EMAIL"
+    SMS = "SMS"
+    WHATSAPP = "WHATSAPP"
+
+
+class Arm(StrEnum):
+    """The randomised arms of the exposure experiment."""
+
+    POLICY = "POLICY"
+    EXPLORATION = "EXPLORATION"
+    HOLDOUT = "HOLDOUT"
+
+
+class Strategy(StrEnum):
+    """Candidate retrieval strategies; `<strategy>_rank` is its column in candidate_pool."""
+
+    CATEGORY_AFFINITY = "category_affinity"
+    SEGMENT_POPULARITY = "segment_popularity"
+    REPEAT_PURCHASE = "repeat_purchase"
+    HIGH_MARGIN = "high_margin"
+
+
+class Algorithm(StrEnum):
+    """Rankers that score the pool; values of every `algorithm` column."""
+
+    LOGISTIC = "logistic"
+    BOOSTED_TREES = "boosted_trees"
+
+
+class Baseline(StrEnum):
+    """Orderings that a ranker is measured against; the oracle exists in the synthetic world only."""
+
+    RANDOM = "random"
+    POPULARITY = "popularity"
+    REPEAT_PURCHASE = "repeat_purchase"
+    ORACLE = "oracle"
+
+
+class Protocol(StrEnum):
+    """Evaluation protocols, never mixed."""
+
+    SHOWN = "SHOWN"
+    POOL = "POOL"
+
+
+class Severity(StrEnum):
+    """Severity of a population stability index."""
+
+    STABLE = "STABLE"
+    MODERATE = "MODERATE"
+    SIGNIFICANT = "SIGNIFICANT"
+
+
+CUSTOMER_FEATURES = (
+    "recency_days",
+    "frequency_orders",
+    "monetary_ron",
+    "avg_basket_ron",
+    "promo_affinity",
+    "category_entropy",
+    "own_brand_share",
+    "tier_affinity",
+)
+OFFER_FEATURES = ("discount_depth", "margin_impact_ron", "days_until_expiry", "offer_redemption_rate")
+INTERACTION_FEATURES = (
+    "bought_before",
+    "category_affinity_score",
+    "price_sensitivity_match",
+    "days_since_product",
+)
+RANKING_FEATURES = CUSTOMER_FEATURES + OFFER_FEATURES + INTERACTION_FEATURES
+"""The sixteen, in the order of every feature matrix."""

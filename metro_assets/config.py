@@ -1,20 +1,21 @@
 """Single source of truth for every knob: frozen, typed, described; built once at the edge and passed in.
 
-Order of precedence: what a command says, `METRO_…` environment variables, `<warehouse>/settings.toml` (written when a
-warehouse is first filled, so that every later process speaks of the same world), the profile, the defaults below.
-The behaviour of the simulated customers is not here: it is data of a source, in `sources/synthetic/facts.py`.
+Order of precedence: what a command says, `METRO_…` environment variables, `<warehouse>/settings.toml` (written
+when a warehouse is first filled, so that every later process speaks of the same world), the profile, the defaults
+below. The behaviour of the simulated customers is not here: it is data of a source, in `sources/synthetic/`.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 TIME_ZONE = "Europe/Bucharest"
 SETTINGS_FILE = "settings.toml"
@@ -72,8 +73,14 @@ class Ranking(Section):
     train_days: int = Field(42, ge=1, description="days of impressions to train on")
     validation_days: int = Field(7, ge=1, description="next days: selection, early stopping, calibration")
     test_days: int = Field(7, ge=1, description="newest days: reported, never chosen on")
-    maximum_rows: int = Field(600_000, ge=1000, description="train rows; beyond it, lists without a redemption are sampled and weighted")
-    selection_metric: Literal["auc", "auc_within_lists", "ndcg_at_10"] = Field("auc", description="picks the champion on validation")
+    maximum_rows: int = Field(
+        600_000,
+        ge=1000,
+        description="train rows; beyond it, lists without a redemption are sampled and weighted",
+    )
+    selection_metric: Literal["auc", "auc_within_lists", "ndcg_at_10"] = Field(
+        "auc", description="picks the champion on validation"
+    )
     boosting_rounds: int = Field(200, ge=1, description="most trees")
     early_stopping_rounds: int = Field(20, ge=1, description="rounds without a better validation loss")
     num_leaves: int = Field(31, ge=2, description="leaves per tree")
@@ -116,22 +123,24 @@ class Engine(Section):
     """Machine limits."""
 
     memory_limit: str = Field("5GB", description="memory of DuckDB; beyond it, it spills to disk")
-    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of DuckDB and LightGBM")
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of DuckDB and LightGBM"
+    )
     kept_publications: int = Field(14, ge=1, description="publications kept for rollback")
 
 
 class Settings(BaseSettings):
     """Everything that a person may change; build it with `load_settings`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="METRO_", env_nested_delimiter="__", frozen=True, extra="forbid"
-    )
+    model_config = SettingsConfigDict(env_prefix="METRO_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     warehouse: Path = Field(Path("warehouse"), description="folder of tables, models and publications")
     profile: Literal["tiny", "demo", "full"] = Field("demo", description="sizes of the synthetic world")
     source: Literal["synthetic", "files"] = Field("synthetic", description="where events and catalogue come from")
     seed: int = Field(42, ge=0, description="seed of the world and of every sample")
-    history_start: date | None = Field(None, description="first day of the calendar; fixed when a warehouse is first filled")
+    history_start: date | None = Field(
+        None, description="first day of the calendar; fixed when a warehouse is first filled"
+    )
     sizes: Sizes = Field(default_factory=Sizes, description="sizes of the synthetic world")
     features: Features = Field(default_factory=Features, description="point-in-time features")
     candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
@@ -150,10 +159,135 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line, then environment; the warehouse's own file comes in as a default (see `load_settings`)."""
-        return init_settings, env_settings
+        """Only what is passed in: `load_settings` merges the sources, so that their order is in one place."""
+        return (init_settings,)
 
     @property
     def calendar_start(self) -> date:
         """First day that a partition may have."""
-        return self.history_start or date.today() - timedelta(days=self.sizes.history_days)
+        return self.history_start or today() - timedelta(days=self.sizes.history_days)
+
+
+def today() -> date:
+    """Today's date where the stores are."""
+    return datetime.now(ZoneInfo(TIME_ZONE)).date()
+
+
+def load_settings(warehouse: Path | None = None, **asked: Any) -> Settings:
+    """Settings of the warehouse: what is asked here, the environment, its settings file, the profile, the defaults.
+
+    Parameters
+    ----------
+    warehouse : folder of the warehouse; default `METRO_WAREHOUSE`, else `./warehouse`.
+    asked : fields of `Settings`, nested sections as dictionaries; None means not asked.
+
+    Raises
+    ------
+    ConfigurationError : an unknown or ill-typed setting, or one that contradicts the world that fills the warehouse.
+    """
+    requested = _merged(_environment(), _without_none({**asked, "warehouse": warehouse}))
+    folder = Path(requested.get("warehouse", Settings.model_fields["warehouse"].default)).resolve()
+    stored = _stored(folder / SETTINGS_FILE)
+    profile = requested.get("profile", stored.get("profile", Settings.model_fields["profile"].default))
+    if profile not in PROFILES:
+        raise ConfigurationError(f"profile = {profile!r} is unknown; choose one of {', '.join(PROFILES)}")
+    sizes = PROFILES[profile].model_dump()
+    if "profile" in requested:
+        requested = _merged({"sizes": sizes}, requested)
+    try:
+        settings = Settings(**{**_merged({"sizes": sizes}, stored, requested), "warehouse": folder})
+    except ValidationError as error:
+        raise ConfigurationError(_explained(error)) from None
+    if stored:
+        _refuse_another_world(folder, stored, settings)
+    return settings.model_copy(update={"history_start": settings.calendar_start})
+
+
+def pin_world(settings: Settings) -> None:
+    """Write down which world fills the warehouse, once; every later process reads it as its defaults."""
+    path = settings.warehouse / SETTINGS_FILE
+    if path.exists():
+        return
+    lines = [
+        "# The world that fills this warehouse. Any other setting may be added here: see metro_assets/config.py.",
+        f'profile = "{settings.profile}"',
+        f'source = "{settings.source}"',
+        f"seed = {settings.seed}",
+        f"history_start = {settings.calendar_start.isoformat()}",
+        "",
+        "[sizes]",
+        *(f"{name} = {value}" for name, value in settings.sizes.model_dump().items()),
+    ]
+    settings.warehouse.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _environment() -> dict[str, Any]:
+    prefix = str(Settings.model_config["env_prefix"]).upper()
+    for name in os.environ:
+        field = name.upper().removeprefix(prefix).split("__")[0].lower()
+        if name.upper().startswith(prefix) and field not in Settings.model_fields:
+            known = ", ".join(sorted(prefix + known.upper() for known in Settings.model_fields))
+            raise ConfigurationError(f"environment variable {name} names no setting; known: {known}")
+    return EnvSettingsSource(Settings)()
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it") from None
+
+
+def _refuse_another_world(folder: Path, stored: dict[str, Any], settings: Settings) -> None:
+    for name in ("source", "seed", "history_start", "sizes"):
+        kept = stored.get(name)
+        now = getattr(settings, name)
+        pairs = (
+            [(name, kept, now)]
+            if name != "sizes"
+            else [(f"sizes.{size}", value, getattr(now, size)) for size, value in (kept or {}).items()]
+        )
+        for label, before, asked in pairs:
+            if before is not None and before != asked:
+                raise ConfigurationError(
+                    f"{folder} holds a world with {label} = {before}, not {asked}; "
+                    "name another folder with --warehouse, or empty this one with `make clean`"
+                )
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    kept = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = _without_none(value)
+            if not value:
+                continue
+        if value is not None:
+            kept[name] = value
+    return kept
+
+
+def _merged(*layers: dict[str, Any]) -> dict[str, Any]:
+    """Later layers win, section by section."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            both = isinstance(value, dict) and isinstance(result.get(name), dict)
+            result[name] = _merged(result[name], value) if both else value
+    return result
+
+
+def _explained(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            problems.append(f"{name} is not a setting; see metro_assets/config.py for the names")
+        else:
+            problems.append(f"{name} = {problem['input']!r}: {problem['msg'].lower()}")
+    return "; ".join(problems)

@@ -1,11 +1,11 @@
 """What a buyer pays: price tiers, the five benefits of an offer, and how the two stack.
 
-The one definition of a price, used by the simulated till, by offer features and by the price tag. Pure functions of NumPy
-arrays that broadcast; a price is RON per unit net of VAT, an absent tier or parameter is NaN.
+The one definition of a price, used by the simulated till, by offer features and by the price tag. Pure functions of
+NumPy arrays that broadcast; a price is RON per unit net of VAT, an absent tier or parameter is NaN.
 
 Stacking rule: a buyer never pays more than the tier price at the quantity. If an offer stacks, its benefit applies to
-that tier price; if not, it applies to the base price and the buyer pays the better of the two. Hence the tier trap: 10 %
-off 24.90 is 22.41, worth nothing to who buys 6 at 21.90 anyway.
+that tier price; if not, it applies to the base price and the buyer pays the better of the two. Hence the tier trap:
+10 % off 24.90 is 22.41, worth nothing to who buys 6 at 21.90 anyway.
 """
 
 from typing import NamedTuple
@@ -89,7 +89,7 @@ def offer_unit_price(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> 
             default=np.nan,
         )
     price = np.where((quantity >= minimum) & ~np.isnan(price), price, tier_price)
-    return np.minimum(price, tier_price)
+    return np.asarray(np.minimum(price, tier_price))
 
 
 def discount_depth(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> Floats:

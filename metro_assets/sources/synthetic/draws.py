@@ -1,7 +1,8 @@
-"""Counter-based random draws: the same (seed, purpose, keys) gives the same number, in any order and on any day.
+"""Counter-based random draws: the same (seed, purpose, keys) give the same number, whatever the order.
 
-The hash is the finaliser of SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"),
-chained over the keys. Common random numbers follow: two policies tried on one world see the same customers.
+The hash is the finaliser of SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number
+generators"), chained over the keys. Common random numbers follow: two policies tried on one world see the same
+customers.
 """
 
 from __future__ import annotations
@@ -56,4 +57,4 @@ def choice(weights: npt.ArrayLike, uniforms: Floats) -> npt.NDArray[np.int64]:
     """Index drawn with probability proportional to `weights` [n], one per uniform draw."""
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
     index = np.searchsorted(cumulative, uniforms * cumulative[-1], side="right")
-    return np.minimum(index, len(cumulative) - 1).astype(np.int64)
+    return np.asarray(np.minimum(index, len(cumulative) - 1), dtype=np.int64)

@@ -1,7 +1,7 @@
-"""The world's master data as arrays, so that behaviour is vectorised; the frames of the contract are made from them.
+"""The world's master data as arrays, so that behaviour is vectorised; the contract's frames are made from them.
 
-An entity's index is its id minus one (customers, products). A day is `date.toordinal()`. Codes are positions in the enums of
-`vocabulary` (`SEGMENTS[code]`, …).
+An entity's index is its id minus one (customers, products). A day is `date.toordinal()`. Codes are positions in
+the enums of `vocabulary` (`SEGMENTS[code]`, …).
 """
 
 from __future__ import annotations

@@ -1,1 +1,19 @@
-"""."""
+"""Daily personalised offers for B2B wholesale: a Dagster asset graph over DuckDB files.
+
+The pipeline, in flow order; a folder is a stage is a Dagster group, a table is an asset is a function:
+
+    sources      customers, products; daily_prices, offers, offer_products, offer_audience (what holds on the date);
+                 orders, order_items, assignments, impressions, redemptions, web_visits (what happened on the date)
+    features     customer_products, customer_features, offer_features, training_examples, interaction_features
+    candidates   candidate_pool
+    ranking      logistic_ranker, boosted_trees_ranker, champion, scored_candidates
+    selection    recommendations, recommendation_shortfalls
+    serving      published_recommendations
+    monitoring   drift_log, pipeline_runs
+    evaluation   evaluation_metrics
+
+Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `storage` (tables and
+models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster wiring), `definitions`, `cli`.
+
+Time is one rule: the run for a date knows what was recorded strictly before that date, and nothing else.
+"""

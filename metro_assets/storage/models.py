@@ -1,0 +1,166 @@
+"""Fitted models by name and run date, in open formats; the champion pointer and its way back.
+
+A version is a folder `models/<name>/run_date=YYYY-MM-DD/` of files, complete or absent. `models/champion.json` names
+the version whose order is served and those that it replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from metro_assets.storage.errors import WarehouseError
+
+METADATA = "metadata.json"
+POINTER = "champion.json"
+KEPT_CHAMPIONS = 50
+_TEMPORARY = ".writing-"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A fitted model's name and the run date that it was fitted for."""
+
+    name: str
+    run_date: date
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version in force; while pinned, a day's choice does not move it."""
+
+    version: Version
+    is_pinned: bool
+
+
+class ModelStore:
+    """Models under one folder. Writes are atomic; readers see whole versions only."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "models"
+
+    def save(self, name: str, run_date: date, artefacts: Mapping[str, bytes], metadata: Mapping[str, Any]) -> Path:
+        """Replace a version by files and metadata; returns its folder."""
+        final = self._folder(Version(name, run_date))
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            temporary = final.with_name(f"{_TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+            temporary.mkdir()
+            for file_name, content in artefacts.items():
+                _flush(temporary / file_name, content)
+            _flush(temporary / METADATA, json.dumps(metadata, indent=2, sort_keys=True, default=str).encode())
+            if final.exists():
+                old = final.with_name(f"{_TEMPORARY}{os.getpid()}-old-{uuid.uuid4().hex[:8]}")
+                final.rename(old)
+                temporary.rename(final)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                temporary.rename(final)
+        return final
+
+    def load(self, name: str, run_date: date) -> dict[str, bytes]:
+        """The files of a version, its metadata left out."""
+        folder = self._existing(Version(name, run_date))
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != METADATA}
+
+    def metadata(self, name: str, run_date: date) -> dict[str, Any]:
+        """What was recorded with a version: windows, metrics, features, seed, library versions."""
+        content: dict[str, Any] = json.loads((self._existing(Version(name, run_date)) / METADATA).read_text("utf-8"))
+        return content
+
+    def versions(self, name: str | None = None) -> list[Version]:
+        """Versions of one model, or of all, oldest first."""
+        folders = self.root.glob(f"{name or '*'}/run_date=*")
+        found = [Version(path.parent.name, date.fromisoformat(path.name.removeprefix("run_date="))) for path in folders]
+        return sorted(found, key=lambda version: (version.run_date, version.name))
+
+    def champion(self) -> Champion | None:
+        """The version in force, or None before the first promotion."""
+        pointer = self._pointer()
+        if not pointer["history"]:
+            return None
+        return Champion(_version(pointer["history"][-1]), bool(pointer["is_pinned"]))
+
+    def promote(self, name: str, run_date: date) -> Champion:
+        """Put a version in force unless a pinned one is; returns the one in force afterwards.
+
+        A version older than the one in force (a backfill of a past date) does not replace it.
+        """
+        self._existing(Version(name, run_date))
+        with self._lock():
+            pointer = self._pointer()
+            history = pointer["history"]
+            new = {"name": name, "run_date": str(run_date)}
+            if not pointer["is_pinned"] and (not history or history[-1]["run_date"] <= new["run_date"]):
+                kept = [entry for entry in history if entry["run_date"] != new["run_date"]]
+                self._write_pointer([*kept, new][-KEPT_CHAMPIONS:], is_pinned=False)
+        champion = self.champion()
+        if champion is None:
+            raise WarehouseError(f"{self.root / POINTER} is empty after a promotion; run again")
+        return champion
+
+    def rollback(self) -> Champion:
+        """Put the previous champion back and pin it; raises WarehouseError where there is none."""
+        with self._lock():
+            history = [entry for entry in self._pointer()["history"] if self._folder(_version(entry)).exists()]
+            if len(history) < 2:
+                raise WarehouseError("there is no previous champion to go back to; `metro models` lists the versions")
+            self._write_pointer(history[:-1], is_pinned=True)
+        return Champion(_version(history[-2]), True)
+
+    def unpin(self) -> None:
+        """Let the next day's choice move the pointer again."""
+        with self._lock():
+            self._write_pointer(self._pointer()["history"], is_pinned=False)
+
+    def _pointer(self) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads((self.root / POINTER).read_text("utf-8"))
+        except FileNotFoundError:
+            return {"history": [], "is_pinned": False}
+        except json.JSONDecodeError as error:
+            raise WarehouseError(f"{self.root / POINTER} is damaged ({error}); delete it and run again") from error
+        return content
+
+    def _write_pointer(self, history: list[dict[str, str]], *, is_pinned: bool) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        temporary = self.root / f"{_TEMPORARY}{os.getpid()}-{POINTER}"
+        _flush(temporary, json.dumps({"history": history, "is_pinned": is_pinned}, indent=2).encode())
+        temporary.replace(self.root / POINTER)
+
+    def _folder(self, version: Version) -> Path:
+        return self.root / version.name / f"run_date={version.run_date}"
+
+    def _existing(self, version: Version) -> Path:
+        folder = self._folder(version)
+        if not (folder / METADATA).exists():
+            known = ", ".join(str(found.run_date) for found in self.versions(version.name)) or "none"
+            raise WarehouseError(
+                f"there is no {version.name} fitted for {version.run_date} (fitted: {known}); "
+                f"fit it first: metro run --date {version.run_date}"
+            )
+        return folder
+
+    def _lock(self) -> FileLock:
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / ".lock", timeout=60)
+
+
+def _version(entry: Mapping[str, str]) -> Version:
+    return Version(entry["name"], date.fromisoformat(entry["run_date"]))
+
+
+def _flush(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,7 +1,5 @@
 """Asset checks derived from the contract: unique keys, ranges, references, dates, rows at all."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 from typing import Any

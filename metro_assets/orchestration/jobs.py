@@ -1,7 +1,5 @@
 """The jobs, what a run date needs to be run, and the schedule of 05:00."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

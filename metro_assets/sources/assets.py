@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from queue import SimpleQueue
 
 import dagster as dg
+import duckdb
 
 from metro_assets.config import Settings, pin_world
 from metro_assets.orchestration.checks import contract_checks
@@ -32,11 +34,17 @@ def _ingest(
     dates = run_dates(context)
     written: dict[str, list[Written]] = {table: [] for table in tables}
 
+    idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+    for _ in range(workers):
+        idle.put(warehouse.connection(threads=1))
+
     def one_day(day: date) -> dict[str, Written]:
         frames = read(day)
-        with warehouse.connection() as connection:
-            connection.execute("set threads = 1")
+        connection = idle.get()
+        try:
             return {table: warehouse.write(table, day, frames[table], connection, presorted=True) for table in tables}
+        finally:
+            idle.put(connection)
 
     with ThreadPoolExecutor(max_workers=workers) as pool:
         for number, parts in enumerate(pool.map(one_day, dates), start=1):

@@ -61,14 +61,14 @@ class Warehouse:
         self.engine = engine
         self.tables = root / "tables"
 
-    def connection(self) -> duckdb.DuckDBPyConnection:
+    def connection(self, threads: int | None = None) -> duckdb.DuckDBPyConnection:
         """A new in-memory connection within the machine limits; it spills under the warehouse, not under /tmp."""
         spill = self.root / "spill"
         spill.mkdir(parents=True, exist_ok=True)
         return duckdb.connect(
             config={
                 "memory_limit": self.engine.memory_limit,
-                "threads": self.engine.threads,
+                "threads": threads or self.engine.threads,
                 "temp_directory": str(spill),
                 "allocator_background_threads": True,
             }

@@ -129,8 +129,8 @@ EXPOSURE_MEMORY_DAYS = 14
 EXAMINATION_POWER = 0.6
 """A place k in a list is examined with probability k ** -0.6 (position bias; assumed)."""
 EXAMINED_SHARE = 0.15
-"""A slate's top place is known and used on a visit with this probability; set so that redemptions per shown offer are a few
-percent: .75 % exact, 2.9 % mailed (C)."""
+"""A slate's top place is known and used on a visit with this probability; set so that redemptions per
+shown offer are a few percent: .75 % exact, 2.9 % mailed (C)."""
 DAILY_FORGETTING = 0.93
 """An impression's strength falls by this factor a day (assumed; puts the median near a third of the validity)."""
 CATALOGUE_AWARENESS = 0.02

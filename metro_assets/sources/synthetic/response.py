@@ -83,14 +83,14 @@ class Response:
         position, age, first = (np.zeros(shape, dtype=np.uint8) for _ in range(3))
         for back in range(facts.EXPOSURE_MEMORY_DAYS - 1, -1, -1):
             slates = self._exposure.slates(day - back)
-            row = place_of[slates.customer]
-            column = np.searchsorted(offers.offer_id, slates.offer_id)
-            column = np.minimum(column, len(offers) - 1)
-            known = (row >= 0) & (offers.offer_id[column] == slates.offer_id)
-            row, column = row[known], column[known]
+            mine = np.flatnonzero(place_of[slates.customer] >= 0)
+            column = np.minimum(np.searchsorted(offers.offer_id, slates.offer_id[mine]), len(offers) - 1)
+            is_live = offers.offer_id[column] == slates.offer_id[mine]
+            mine, column = mine[is_live], column[is_live]
+            row = place_of[slates.customer[mine]]
             is_first = position[row, column] == NOT_SHOWN
             first[row[is_first], column[is_first]] = back
-            position[row, column] = slates.position[known]
+            position[row, column] = slates.position[mine]
             age[row, column] = back
         return Shown(position, age, first)
 
@@ -266,6 +266,7 @@ def _merged(
     lines = bought.lines
     listed = lines.customer.astype(np.int64) * products + lines.product
     code, first = np.unique(customer * products + product, return_index=True)
+    first = np.asarray(first)
     at = np.searchsorted(listed, code)
     is_new = listed[np.minimum(at, len(listed) - 1)] != code if len(listed) else np.ones(len(code), dtype=bool)
     at, first = at[is_new], first[is_new]

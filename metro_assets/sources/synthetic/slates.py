@@ -58,7 +58,7 @@ class Exposure:
     ) -> None:
         self._catalogue, self._businesses, self._latents = catalogue, businesses, latents
         self._visits, self._seed = visits, seed
-        self.offers = lru_cache(maxsize=64)(lambda day: live_offers(catalogue, seed, day, live))
+        self.offers = lru_cache(maxsize=512)(lambda day: live_offers(catalogue, seed, day, live))
         self.slates = lru_cache(maxsize=64)(self._slates)
         weights = np.zeros((len(BUSINESS_TYPES), len(CATEGORIES)))
         for code in range(len(BUSINESS_TYPES)):

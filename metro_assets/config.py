@@ -57,6 +57,12 @@ class Features(Section):
     redemption_prior_impressions: float = Field(500.0, description="prior weight of offer_redemption_rate")
     affinity_prior_ron: float = Field(500.0, description="segment spend mixed into a customer's category shares")
     depth_scale: float = Field(0.10, gt=0, description="width of price_sensitivity_match, in share of price")
+    depth_prior_redemptions: float = Field(
+        5.0, gt=0, description="redemptions at the segment's depth mixed into a customer's own"
+    )
+    customers_per_range: int = Field(
+        6_250, ge=1, description="customers whose order lines are aggregated at a time; bounds memory"
+    )
 
 
 class Candidates(Section):
@@ -64,6 +70,9 @@ class Candidates(Section):
 
     per_strategy: int = Field(60, ge=1, description="offers that each strategy contributes per customer")
     pool_cap: int = Field(200, ge=1, description="most candidates per customer")
+    repeat_half_life_days: float = Field(
+        56.0, gt=0, description="age at which a purchase counts half in repeat_purchase"
+    )
 
 
 class Ranking(Section):

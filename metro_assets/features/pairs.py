@@ -1,0 +1,79 @@
+"""Features of a customer and an offer together: bought before, due again, the category, the depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from metro_assets.config import Features
+from metro_assets.features.customers import spend_at
+from metro_assets.sql import Relation, query, values
+
+
+@dataclass(frozen=True)
+class WindowSums:
+    """What the formulas of a pair read, per moment: see the `.sql` file of each name."""
+
+    purchases: Relation
+    spend: Relation
+    segment_spend: Relation
+
+
+def sums_at(
+    run_date: date, customer_products: Relation, offer_products: Relation, products: Relation, customers: Relation
+) -> WindowSums:
+    """Window sums of all customers at one date, from what each bought."""
+    spend = spend_at(customer_products, products, run_date)
+    return WindowSums(
+        purchases=query(
+            __package__,
+            "purchases_of_products",
+            customer_products=customer_products,
+            offer_products=offer_products,
+        ),
+        spend=spend,
+        segment_spend=query(__package__, "segment_spend_of_customers", spend=spend, customers=customers),
+    )
+
+
+def features_of_pairs(
+    pairs: Relation,
+    moments: Relation,
+    sums: WindowSums,
+    redemptions: Relation,
+    customers: Relation,
+    offer_features: Relation | pl.DataFrame,
+    settings: Features,
+) -> Relation:
+    """The four features of each pair: customer_id, offer_id, as_of_date and `vocabulary.INTERACTION_FEATURES`.
+
+    Parameters
+    ----------
+    pairs : customer_id, offer_id, as_of_date, without duplicates.
+    moments : the pairs' customers and dates, with from_date.
+    redemptions : of at least the moments' windows.
+    offer_features : offer_id, as_of_date, category, discount_depth.
+    """
+    return query(
+        __package__,
+        "pair_features",
+        pairs=pairs,
+        purchases=sums.purchases,
+        spend=sums.spend,
+        segment_spend=sums.segment_spend,
+        reactions=query(__package__, "reactions", redemptions=redemptions, moments=moments),
+        segment_reactions=query(
+            __package__, "segment_reactions", redemptions=redemptions, customers=customers, moments=moments
+        ),
+        customers=customers,
+        offer_features=offer_features,
+        parameters=values(
+            affinity_prior_ron=settings.affinity_prior_ron,
+            depth_prior_redemptions=settings.depth_prior_redemptions,
+            depth_scale=settings.depth_scale,
+            default_cycle_days=settings.default_cycle_days,
+            days_since_product_cap=settings.days_since_product_cap,
+        ),
+    )

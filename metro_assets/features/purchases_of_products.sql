@@ -1,0 +1,11 @@
+-- what each customer bought of the products of each live offer, at one date
+select
+    customer_products.customer_id,
+    offer_products.offer_id,
+    offer_products.run_date as as_of_date,
+    sum(customer_products.order_count)::bigint as purchase_count,
+    min(customer_products.first_date) as first_date,
+    max(customer_products.last_date) as last_date
+from customer_products
+inner join offer_products using (product_id)
+group by customer_products.customer_id, offer_products.offer_id, offer_products.run_date

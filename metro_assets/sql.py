@@ -1,0 +1,39 @@
+"""Relations through SQL: a stage's `.sql` text over named relations, on the connection that the relations share.
+
+A stage has no connection of its own, and a relation does not show its connection; `relation.query` runs on it. Names in
+the text are looked up as DuckDB looks up Python variables, so nothing is left behind in the connection's catalogue.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.resources import files
+from typing import TypeAlias
+
+import duckdb
+import polars as pl
+
+Relation: TypeAlias = duckdb.DuckDBPyRelation
+
+
+def query(package: str, name: str, **tables: Relation | pl.DataFrame) -> Relation:
+    """The relation that `<package>/<name>.sql` describes over the tables, lazily; at least one is a relation."""
+    scope: dict[str, object] = dict(tables)
+    scope["_anchor"] = next(table for table in tables.values() if isinstance(table, duckdb.DuckDBPyRelation))
+    scope["_text"] = files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    # DuckDB looks names up in the frame that calls it: this one line gets a frame with exactly the tables as variables.
+    relation: Relation = eval("_anchor.query('_anchor', _text)", {}, scope)  # noqa: S307
+    return relation
+
+
+def values(**constants: float | int | str | date) -> pl.DataFrame:
+    """One row of constants: how a number or a date is bound into a query."""
+    return pl.DataFrame([constants])
+
+
+def union(relations: list[Relation]) -> Relation:
+    """The rows of all relations, of which there is at least one."""
+    together = relations[0]
+    for relation in relations[1:]:
+        together = together.union(relation)
+    return together

@@ -1,0 +1,170 @@
+"""The rankers, the choice between them, and the scores of the pool."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import duckdb
+import polars as pl
+
+from metro_assets.config import Settings
+from metro_assets.orchestration.checks import contract_checks
+from metro_assets.orchestration.partitions import daily, days
+from metro_assets.orchestration.plots import picture
+from metro_assets.orchestration.tables import OWNERS, RETRY, code_version, table_asset
+from metro_assets.ranking import pictures
+from metro_assets.ranking.examples import labelled, windows_before
+from metro_assets.ranking.fitting import SUSPICIOUS_AUC_WITHIN_LISTS, choose, fit_ranker, load_ranker
+from metro_assets.ranking.scoring import score_pool
+from metro_assets.storage.models import ModelStore
+from metro_assets.vocabulary import Algorithm
+
+RANKING = Settings().ranking
+EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
+OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
+TODAY = days(0, 0)
+
+
+def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
+    """The asset of one algorithm: fitted for the run date and kept in the model store."""
+
+    @dg.asset(
+        name=f"{algorithm}_ranker",
+        ins={"training_examples": EXAMPLES, "redemptions": OUTCOMES},
+        partitions_def=daily,
+        owners=OWNERS,
+        kinds={kind},
+        retry_policy=RETRY,
+        code_version=code_version(fit_ranker),
+        description=f"The {algorithm.replace('_', ' ')} ranker: fitted on impressions whose label is settled, "
+        "calibrated, stored in an open format with its windows, metrics, features, seed and library versions.",
+    )
+    def ranker(
+        context: dg.AssetExecutionContext,
+        training_examples: duckdb.DuckDBPyRelation,
+        redemptions: duckdb.DuckDBPyRelation,
+        settings: dg.ResourceParam[Settings],
+        models: dg.ResourceParam[ModelStore],
+    ) -> dg.MaterializeResult[None]:
+        run_date = date.fromisoformat(context.partition_key)
+        rows = labelled(training_examples, redemptions, run_date, settings.ranking).materialize()
+        first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
+        windows = windows_before(run_date, first_shown, settings.ranking)
+        fitted, judged = fit_ranker(
+            algorithm, rows, windows, run_date, settings.ranking, settings.seed, settings.engine.threads
+        )
+        path = models.save(f"{algorithm}_ranker", run_date, fitted.files(), fitted.metadata)
+        models.save(f"{algorithm}_ranker_judged", run_date, {**fitted.files(), **judged.save()}, fitted.metadata)
+        return dg.MaterializeResult(metadata=_shown(fitted.metadata, str(path), fitted.reliability))
+
+    return ranker
+
+
+def _shown(metadata: dict[str, Any], path: str, curve: Any) -> dict[str, Any]:
+    """What the web UI shows of a fitted ranker."""
+    flat = {
+        f"{window}_{name}": round(value, 5)
+        for window, metrics in metadata["metrics"].items()
+        for name, value in metrics.items()
+    }
+    return {
+        **flat,
+        "path": dg.MetadataValue.path(path),
+        "windows": metadata["windows"],
+        "rows": metadata["rows"],
+        "reliability": picture(pictures.draw_reliability(curve)),
+        "importance": picture(pictures.draw_importance(metadata["importance"])),
+    }
+
+
+logistic_ranker = _ranker_asset(Algorithm.LOGISTIC, "scikitlearn")
+boosted_trees_ranker = _ranker_asset(Algorithm.BOOSTED_TREES, "lightgbm")
+
+
+@dg.asset(
+    deps=[dg.AssetDep(f"{algorithm}_ranker") for algorithm in Algorithm],
+    partitions_def=daily,
+    owners=OWNERS,
+    kinds={"python"},
+)
+def champion(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+) -> dg.MaterializeResult[None]:
+    """The ranker whose order is served: the best on the validation window, unless a person has pinned another."""
+    run_date = date.fromisoformat(context.partition_key)
+    metrics = _validation_metrics(models, run_date)
+    best = choose(metrics, settings.ranking.selection_metric)
+    in_force = models.promote(f"{best}_ranker", run_date)
+    return dg.MaterializeResult(
+        metadata={
+            "best on validation": best,
+            "in force": f"{in_force.version.name} of {in_force.version.run_date}",
+            "is_pinned": in_force.is_pinned,
+            "validation": {name: {key: round(value, 5) for key, value in m.items()} for name, m in metrics.items()},
+        }
+    )
+
+
+@table_asset(
+    ins={"interaction_features": TODAY, "customer_features": TODAY, "offer_features": TODAY},
+    deps=["champion"],
+    kinds=("lightgbm",),
+)
+def scored_candidates(
+    context: dg.AssetExecutionContext,
+    interaction_features: duckdb.DuckDBPyRelation,
+    customer_features: duckdb.DuckDBPyRelation,
+    offer_features: duckdb.DuckDBPyRelation,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+) -> pl.DataFrame:
+    """Every algorithm scores the whole pool."""
+    run_date = date.fromisoformat(context.partition_key)
+    rankers = {
+        str(algorithm): load_ranker(algorithm, models.load(f"{algorithm}_ranker", run_date)) for algorithm in Algorithm
+    }
+    scored = score_pool(rankers, interaction_features, customer_features, offer_features, settings.engine.threads)
+    sample = {name: scored.filter(pl.col("algorithm") == name)["score"][:200_000].to_numpy() for name in rankers}
+    context.add_output_metadata({"score distribution": picture(pictures.draw_scores(sample))})
+    return scored
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec("auc_and_ndcg_agree", asset="champion", description="AUC and NDCG@10 choose the same ranker"),
+        dg.AssetCheckSpec(
+            "is_not_too_good", asset="champion", description="no sign of a feature that knows the future"
+        ),
+    ]
+)
+def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceParam[ModelStore]) -> Any:
+    """Warnings about the choice of the day."""
+    metrics = _validation_metrics(models, date.fromisoformat(context.op_execution_context.partition_key))
+    by_auc, by_ndcg = choose(metrics, "auc"), choose(metrics, "ndcg_at_10")
+    yield dg.AssetCheckResult(
+        check_name="auc_and_ndcg_agree",
+        asset_key="champion",
+        passed=by_auc == by_ndcg,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"by AUC": by_auc, "by NDCG@10": by_ndcg},
+    )
+    highest = max(values["auc_within_lists"] for values in metrics.values())
+    yield dg.AssetCheckResult(
+        check_name="is_not_too_good",
+        asset_key="champion",
+        passed=bool(not highest > SUSPICIOUS_AUC_WITHIN_LISTS),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"highest AUC within lists": highest, "limit": SUSPICIOUS_AUC_WITHIN_LISTS},
+    )
+
+
+def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[str, float]]:
+    return {
+        str(algorithm): models.metadata(f"{algorithm}_ranker", run_date)["metrics"]["validation"]
+        for algorithm in Algorithm
+    }
+
+
+ranking_checks = [contract_checks("scored_candidates")]

@@ -1,0 +1,120 @@
+"""Labelled examples in time windows: impressions whose horizon has passed, with what was redeemed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from metro_assets.config import Ranking
+from metro_assets.sql import Relation, query, values
+from metro_assets.vocabulary import RANKING_FEATURES
+
+MINIMUM_DAYS = 9
+"""Days of settled impressions below which three windows make no sense."""
+
+
+class NotEnoughHistoryError(ValueError):
+    """Too few settled impressions to fit a ranker; the message says how many days are needed."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows to learn from or to judge by, arrays [n]; features [n, 16] in the order of `RANKING_FEATURES`."""
+
+    features: npt.NDArray[np.float32]
+    position: npt.NDArray[np.float32]
+    """Place in the list, NaN where unknown."""
+    label: npt.NDArray[np.int8]
+    weight: npt.NDArray[np.float32]
+    """Impressions that a row stands for: 1, or more where lists without a redemption were sampled."""
+    list_id: npt.NDArray[np.int64]
+    customer_id: npt.NDArray[np.int64]
+    offer_id: npt.NDArray[np.int64]
+    shown_date: npt.NDArray[np.datetime64]
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.label)
+
+
+class Windows(NamedTuple):
+    """First and last day on which the impressions of each window were shown, both inclusive."""
+
+    train: tuple[date, date]
+    validation: tuple[date, date]
+    test: tuple[date, date]
+
+    @property
+    def whole(self) -> tuple[date, date]:
+        """From the first day of training to the last of the test."""
+        return self.train[0], self.test[1]
+
+
+def windows_before(run_date: date, first_shown: date, settings: Ranking) -> Windows:
+    """Time windows of the newest impressions whose labels are settled at the run date; shorter on a short history.
+
+    The label of an impression shown on day t is settled when t + horizon days have passed, so the newest day is
+    run date - horizon. Raises NotEnoughHistoryError below `MINIMUM_DAYS`.
+    """
+    newest = run_date - timedelta(days=settings.label_horizon_days)
+    available = min((newest - first_shown).days + 1, settings.example_days)
+    if available < MINIMUM_DAYS:
+        raise NotEnoughHistoryError(
+            f"{max(available, 0)} days of impressions have a settled label at {run_date}; a ranker needs {MINIMUM_DAYS}. "
+            "Choose a run date from "
+            f"{first_shown + timedelta(days=MINIMUM_DAYS - 1 + settings.label_horizon_days)} on"
+        )
+    share = available / settings.example_days
+    test = max(int(settings.test_days * share), 1)
+    validation = max(int(settings.validation_days * share), 1)
+    test_start = newest - timedelta(days=test - 1)
+    validation_start = test_start - timedelta(days=validation)
+    train_start = newest - timedelta(days=available - 1)
+    day = timedelta(days=1)
+    return Windows((train_start, validation_start - day), (validation_start, test_start - day), (test_start, newest))
+
+
+def labelled(training_examples: Relation, redemptions: Relation, run_date: date, settings: Ranking) -> Relation:
+    """Training examples with `label`: redeemed within the horizon, as known before the run date."""
+    bound = values(run_date=run_date, horizon_days=settings.label_horizon_days)
+    return query(
+        __package__, "labelled", training_examples=training_examples, redemptions=redemptions, parameters=bound
+    )
+
+
+def load_examples(
+    labelled_rows: Relation, window: tuple[date, date], seed: int, maximum_rows: int | None = None
+) -> Examples:
+    """Rows of a window in the order of their ids; beyond the maximum, lists without a redemption are sampled.
+
+    A list is kept or left whole, by a hash of its id and the seed, and weighted by the inverse of the kept share.
+    """
+    bound = values(first_date=window[0], last_date=window[1])
+    share = 1.0
+    if maximum_rows is not None:
+        with_redemption, without = query(
+            __package__, "list_counts", labelled=labelled_rows, parameters=bound
+        ).fetchall()[0]
+        share = min(1.0, max(maximum_rows - with_redemption, 0) / max(without, 1))
+        share = max(share, min(1.0, 1000 / max(without, 1)))
+    frame = query(
+        __package__,
+        "sampled",
+        labelled=labelled_rows,
+        parameters=bound.with_columns(kept_share=pl.lit(share), seed=pl.lit(seed)),
+    ).pl()
+    return Examples(
+        features=frame.select(pl.col(RANKING_FEATURES).cast(pl.Float32).fill_null(float("nan"))).to_numpy(),
+        position=frame["position"].cast(pl.Float32).fill_null(float("nan")).to_numpy(),
+        label=frame["label"].cast(pl.Int8).to_numpy(),
+        weight=frame["weight"].cast(pl.Float32).to_numpy(),
+        list_id=frame["slate_id"].cast(pl.Int64).to_numpy(),
+        customer_id=frame["customer_id"].cast(pl.Int64).to_numpy(),
+        offer_id=frame["offer_id"].cast(pl.Int64).to_numpy(),
+        shown_date=frame["shown_date"].to_numpy(),
+    )

@@ -37,3 +37,14 @@ def union(relations: list[Relation]) -> Relation:
     for relation in relations[1:]:
         together = together.union(relation)
     return together
+
+
+def on_date(rows: Relation, run_date: date) -> Relation:
+    """The rows of one run date."""
+    return rows.filter(duckdb.ColumnExpression("run_date") == duckdb.ConstantExpression(run_date))
+
+
+def dated(rows: Relation, run_date: date) -> Relation:
+    """The rows with the column `run_date` set to the date."""
+    others = [duckdb.ColumnExpression(name) for name in rows.columns if name != "run_date"]
+    return rows.select(*others, duckdb.ConstantExpression(run_date).alias("run_date"))

@@ -1,0 +1,188 @@
+"""The features as assets: which days each reads, and the pure functions that it calls."""
+
+import dagster as dg
+import polars as pl
+
+from metro_assets.config import Settings, load_settings
+from metro_assets.features.customers import (
+    features_of_customers,
+    moments_of_day,
+    purchases_by_product,
+    spend_at,
+)
+from metro_assets.features.offers import features_of_offers
+from metro_assets.features.pairs import features_of_pairs, sums_at
+from metro_assets.features.training import History, examples
+from metro_assets.features.windows import known_before
+from metro_assets.orchestration.checks import contract_checks
+from metro_assets.orchestration.partitions import days, run_dates
+from metro_assets.orchestration.tables import table_asset
+from metro_assets.sql import Relation, dated, on_date, query, union
+from metro_assets.vocabulary import CUSTOMER_FEATURES, INTERACTION_FEATURES
+
+WINDOW = load_settings().features.window_days
+
+
+@table_asset(ins={"order_items": days(-WINDOW, -1)})
+def customer_products(
+    context: dg.AssetExecutionContext,
+    order_items: Relation,
+    customers: Relation,
+    settings: dg.ResourceParam[Settings],
+) -> Relation:
+    """Aggregated from the lines of the window that were recorded before the run date."""
+    return union(
+        [
+            dated(purchases_by_product(order_items, customers, run_date, settings.features), run_date)
+            for run_date in run_dates(context)
+        ]
+    )
+
+
+@table_asset(ins={"orders": days(-WINDOW, -1), "customer_products": days(0, 0)})
+def customer_features(
+    context: dg.AssetExecutionContext,
+    customers: Relation,
+    products: Relation,
+    orders: Relation,
+    customer_products: Relation,
+    settings: dg.ResourceParam[Settings],
+) -> Relation:
+    """The formulas are those of the training examples (docs/features.md)."""
+    parts = []
+    for run_date in run_dates(context):
+        moments = moments_of_day(customers, run_date, settings.features)
+        spend = spend_at(on_date(customer_products, run_date), products, run_date)
+        features = features_of_customers(moments, spend, orders)
+        parts.append(dated(features.select("customer_id", *CUSTOMER_FEATURES), run_date))
+    return union(parts)
+
+
+@table_asset(
+    ins={
+        "offers": days(-WINDOW, 0),
+        "offer_products": days(0, 0),
+        "daily_prices": days(0, 0),
+        "order_items": days(-WINDOW, -1),
+        "impressions": days(-WINDOW, -1),
+        "redemptions": days(-WINDOW, -1),
+    },
+    kinds=("polars",),
+)
+def offer_features(
+    context: dg.AssetExecutionContext,
+    products: Relation,
+    offers: Relation,
+    offer_products: Relation,
+    daily_prices: Relation,
+    order_items: Relation,
+    impressions: Relation,
+    redemptions: Relation,
+    settings: dg.ResourceParam[Settings],
+) -> pl.DataFrame:
+    """Prices by `metro_assets.pricing`, the till's own arithmetic (docs/features.md)."""
+    features = features_of_offers(
+        union([on_date(offers, run_date) for run_date in run_dates(context)]),
+        offers,
+        offer_products,
+        daily_prices,
+        products,
+        order_items,
+        impressions,
+        redemptions,
+        settings.features,
+    )
+    return features.drop("category", "valid_to_date").rename({"as_of_date": "run_date"})
+
+
+@table_asset(
+    ins={
+        "offers": days(-WINDOW - 1, -1),
+        "offer_products": days(-1, -1),
+        "daily_prices": days(-1, -1),
+        "orders": days(-WINDOW - 1, -2),
+        "order_items": days(-WINDOW - 1, -2),
+        "impressions": days(-WINDOW - 1, -1),
+        "redemptions": days(-WINDOW - 1, -2),
+    }
+)
+def training_examples(
+    context: dg.AssetExecutionContext,
+    customers: Relation,
+    products: Relation,
+    offers: Relation,
+    offer_products: Relation,
+    daily_prices: Relation,
+    orders: Relation,
+    order_items: Relation,
+    impressions: Relation,
+    redemptions: Relation,
+    settings: dg.ResourceParam[Settings],
+) -> Relation:
+    """A range of run dates is made in one pass over the history, by the formulas of the daily features."""
+    history = History(
+        customers,
+        products,
+        offers,
+        offer_products,
+        daily_prices,
+        orders,
+        order_items,
+        impressions,
+        redemptions,
+    )
+    return examples(history, run_dates(context), settings.features)
+
+
+@table_asset(
+    ins={
+        "candidate_pool": days(0, 0),
+        "offers": days(0, 0),
+        "offer_products": days(0, 0),
+        "offer_features": days(0, 0),
+        "customer_products": days(0, 0),
+        "redemptions": days(-WINDOW, -1),
+    }
+)
+def interaction_features(
+    context: dg.AssetExecutionContext,
+    customers: Relation,
+    products: Relation,
+    candidate_pool: Relation,
+    offers: Relation,
+    offer_products: Relation,
+    offer_features: Relation,
+    customer_products: Relation,
+    redemptions: Relation,
+    settings: dg.ResourceParam[Settings],
+) -> Relation:
+    """The formulas are those of the training examples (docs/features.md)."""
+    parts = []
+    for run_date in run_dates(context):
+        features = features_of_pairs(
+            query(__package__, "candidate_pairs", candidate_pool=on_date(candidate_pool, run_date)),
+            moments_of_day(customers, run_date, settings.features),
+            sums_at(
+                run_date, on_date(customer_products, run_date), on_date(offer_products, run_date), products, customers
+            ),
+            known_before(redemptions, run_date, WINDOW),
+            customers,
+            query(
+                __package__,
+                "described_offers",
+                offers=on_date(offers, run_date),
+                offer_features=on_date(offer_features, run_date),
+            ),
+            settings.features,
+        )
+        parts.append(dated(features.select("customer_id", "offer_id", *INTERACTION_FEATURES), run_date))
+    return union(parts)
+
+
+feature_checks = [
+    contract_checks("customer_products", may_be_empty=True),
+    contract_checks("customer_features"),
+    contract_checks("offer_features"),
+    contract_checks("training_examples", may_be_empty=True),
+    contract_checks("interaction_features", may_be_empty=True),
+]

@@ -101,3 +101,23 @@ def next_tier_quantity(quantity: Floats, tiers: PriceTiers) -> Floats:
     """Quantity at which the next tier starts; NaN where the best tier is reached."""
     tier = reached_tier(quantity, tiers)
     return np.select([tier == 1, tier == 2], [tiers.tier2_quantity, tiers.tier3_quantity], default=np.nan)
+
+
+def unit_margin(
+    quantity: Floats,
+    tiers: PriceTiers,
+    terms: OfferTerms,
+    cost_ron: Floats,
+    funding_share: Floats,
+    gift_cost_ron: Floats,
+) -> Floats:
+    """Margin per unit with the offer, NaN where the cost is unknown.
+
+    The company gives up a discount, free units and a lower tier at their price, a gift at its cost; the supplier pays
+    `funding_share` of it.
+    """
+    usual = tier_unit_price(quantity, tiers)
+    offered = offer_unit_price(quantity, tiers, terms)
+    gift_cost = np.nan_to_num(gift_cost_ron) / quantity * (offered < usual)
+    given_up = np.where(terms.benefit == Benefit.GIFT, gift_cost, usual - offered)
+    return np.asarray(usual - cost_ron - (1.0 - funding_share) * given_up)

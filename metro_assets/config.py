@@ -83,7 +83,7 @@ class Ranking(Section):
     validation_days: int = Field(7, ge=1, description="next days: selection, early stopping, calibration")
     test_days: int = Field(7, ge=1, description="newest days: reported, never chosen on")
     maximum_rows: int = Field(
-        600_000,
+        300_000,
         ge=1000,
         description="train rows; beyond it, lists without a redemption are sampled and weighted",
     )
@@ -122,6 +122,7 @@ class Evaluation(Section):
 
     cutoff: int = Field(10, ge=1, description="k of NDCG@k, precision@k, recall@k")
     horizon_days: int = Field(7, ge=1, description="days in which a recommendation may be redeemed")
+    popularity_days: int = Field(28, ge=1, description="days of purchases behind the popularity baseline")
     bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of customers")
 
 

@@ -108,10 +108,11 @@ def expected_calibration_error(label: npt.ArrayLike, probability: npt.ArrayLike,
 def reliability(label: npt.ArrayLike, probability: npt.ArrayLike, bins: int = 10) -> Floats:
     """Mean prediction, observed rate and rows per bin of equal size, [bins, 3], lowest predictions first."""
     predicted, labels = np.asarray(probability, dtype=np.float64), np.asarray(label, dtype=np.float64)
-    order: Integers = np.argsort(predicted, kind="stable")
+    order = np.argsort(predicted, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     rows = [[predicted[part].mean(), labels[part].mean(), len(part)] for part in parts]
-    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+    table: Floats = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    return table
 
 
 def _auc_of_lists(group: Integers, labels: Floats, score: Floats, relevant: Floats) -> Floats:

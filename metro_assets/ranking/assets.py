@@ -14,7 +14,7 @@ from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import OWNERS, RETRY, code_version, table_asset
 from metro_assets.ranking import pictures
 from metro_assets.ranking.examples import labelled, windows_before
-from metro_assets.ranking.fitting import SUSPICIOUS_AUC_WITHIN_LISTS, choose, fit_ranker, load_ranker
+from metro_assets.ranking.fitting import SUSPICIOUS_AUC_WITHIN_LISTS, choose, fit_ranker, load_holdout, load_ranker
 from metro_assets.ranking.scoring import score_pool
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import Algorithm
@@ -50,11 +50,17 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         rows = labelled(training_examples, redemptions, run_date, settings.ranking).materialize()
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
         windows = windows_before(run_date, first_shown, settings.ranking)
-        fitted, judged = fit_ranker(
-            algorithm, rows, windows, run_date, settings.ranking, settings.seed, settings.engine.threads
+        fitted = fit_ranker(
+            algorithm,
+            rows,
+            windows,
+            run_date,
+            settings.ranking,
+            settings.seed,
+            settings.engine.threads,
+            settings.monitoring.bins,
         )
         path = models.save(f"{algorithm}_ranker", run_date, fitted.files(), fitted.metadata)
-        models.save(f"{algorithm}_ranker_judged", run_date, {**fitted.files(), **judged.save()}, fitted.metadata)
         return dg.MaterializeResult(metadata=_shown(fitted.metadata, str(path), fitted.reliability))
 
     return ranker
@@ -105,6 +111,15 @@ def champion(
             "validation": {name: {key: round(value, 5) for key, value in m.items()} for name, m in metrics.items()},
         }
     )
+
+
+@table_asset(deps=[f"{algorithm}_ranker" for algorithm in Algorithm])
+def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
+    """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
+    run_date = date.fromisoformat(context.partition_key)
+    return pl.concat(
+        [load_holdout(models.load(f"{algorithm}_ranker", run_date)) for algorithm in sorted(Algorithm)]
+    ).sort("impression_id", "algorithm")
 
 
 @table_asset(
@@ -167,4 +182,4 @@ def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[st
     }
 
 
-ranking_checks = [contract_checks("scored_candidates")]
+ranking_checks = [contract_checks("holdout_scores"), contract_checks("scored_candidates")]

@@ -36,6 +36,8 @@ class Examples:
     customer_id: npt.NDArray[np.int64]
     offer_id: npt.NDArray[np.int64]
     shown_date: npt.NDArray[np.datetime64]
+    impression_id: npt.NDArray[np.int64]
+    policy: pl.Series
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -65,7 +67,7 @@ def windows_before(run_date: date, first_shown: date, settings: Ranking) -> Wind
     available = min((newest - first_shown).days + 1, settings.example_days)
     if available < MINIMUM_DAYS:
         raise NotEnoughHistoryError(
-            f"{max(available, 0)} days of impressions have a settled label at {run_date}; a ranker needs {MINIMUM_DAYS}. "
+            f"{max(available, 0)} days of impressions have a settled label at {run_date}, {MINIMUM_DAYS} are needed. "
             "Choose a run date from "
             f"{first_shown + timedelta(days=MINIMUM_DAYS - 1 + settings.label_horizon_days)} on"
         )
@@ -117,4 +119,6 @@ def load_examples(
         customer_id=frame["customer_id"].cast(pl.Int64).to_numpy(),
         offer_id=frame["offer_id"].cast(pl.Int64).to_numpy(),
         shown_date=frame["shown_date"].to_numpy(),
+        impression_id=frame["impression_id"].cast(pl.Int64).to_numpy(),
+        policy=frame["policy"],
     )

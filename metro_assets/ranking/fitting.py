@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
+from io import BytesIO
 from typing import Any
 
 import lightgbm
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import sklearn
 
 from metro_assets.config import Ranking
+from metro_assets.distributions import Reference, category_reference, quantile_reference
 from metro_assets.metrics import auc, expected_calibration_error, list_metrics, reliability
 from metro_assets.ranking.boosted_trees import BoostedTreesRanker
 from metro_assets.ranking.calibration import Calibration, fit_calibration, load_calibration
@@ -28,6 +33,7 @@ RANKERS: dict[Algorithm, type[Ranker]] = {
 }
 """Every ranker by the name that the tables carry."""
 CUTOFF = 10
+REFERENCES, HOLDOUT = "references.json", "holdout.parquet"
 SUSPICIOUS_AUC_WITHIN_LISTS = 0.95
 """Nobody foresees redemptions this well: a feature knows the future until proven otherwise (docs/evaluation.md)."""
 
@@ -41,10 +47,20 @@ class FittedRanker:
     metadata: dict[str, Any]
     reliability: npt.NDArray[np.float64]
     """Mean prediction, observed rate and rows per bin of the test window."""
+    references: dict[str, Reference]
+    """Distribution of every feature, of the score and of the label over the refit's examples: drift's reference."""
+    holdout: pl.DataFrame
+    """The test window scored by the first fit, as `holdout_scores` has it."""
 
     def files(self) -> dict[str, bytes]:
         """What the model store keeps of the ranker that scores."""
-        return {**self.ranker.save(), **self.calibration.save()}
+        references = {name: asdict(reference) for name, reference in self.references.items()}
+        return {
+            **self.ranker.save(),
+            **self.calibration.save(),
+            REFERENCES: json.dumps(references).encode(),
+            HOLDOUT: _parquet(self.holdout),
+        }
 
 
 def fit_ranker(
@@ -55,8 +71,9 @@ def fit_ranker(
     settings: Ranking,
     seed: int,
     threads: int,
-) -> tuple[FittedRanker, Ranker]:
-    """Fit one algorithm: the ranker for serving, and its first fit, which alone may be judged on the test window."""
+    reference_bins: int,
+) -> FittedRanker:
+    """Fit one algorithm on the train window, judge it on the test window, fit it anew on all windows for serving."""
     own_seed = partition_seed(seed, algorithm, run_date)
     train = load_examples(labelled_rows, windows.train, own_seed, settings.maximum_rows)
     validation = load_examples(labelled_rows, windows.validation, own_seed)
@@ -67,6 +84,7 @@ def fit_ranker(
         for name, part in (("validation", validation), ("test", test))
     }
     calibration = fit_calibration(raw["validation"], validation.label, validation.weight)
+    holdout = _holdout_frame(algorithm, test, score(first, calibration, test.features, threads))
     everything = load_examples(labelled_rows, windows.whole, own_seed, settings.maximum_rows)
     served = first.refit(everything, settings, own_seed, threads)
     metadata: dict[str, Any] = {
@@ -77,7 +95,7 @@ def fit_ranker(
         "impressions": {"train": float(train.weight.sum()), "refit": float(everything.weight.sum())},
         "redemptions": {"train": int(train.label.sum()), "validation": int(validation.label.sum())},
         "metrics": {
-            name: judged(part, calibration.probability(raw[name]))
+            name: judged(part, score(first, calibration, part.features, threads), calibration.probability(raw[name]))
             for name, part in (("validation", validation), ("test", test))
         },
         "importance": served.importance(),
@@ -85,18 +103,19 @@ def fit_ranker(
         "seed": own_seed,
         "library_versions": {"lightgbm": lightgbm.__version__, "scikit-learn": sklearn.__version__},
     }
+    references = _references(everything, score(served, calibration, everything.features, threads), reference_bins)
     curve = reliability(test.label, calibration.probability(raw["test"]))
-    return FittedRanker(served, calibration, metadata, curve), first
+    return FittedRanker(served, calibration, metadata, curve, references, holdout)
 
 
-def judged(examples: Examples, probability: npt.NDArray[np.float64]) -> dict[str, float]:
-    """AUC, AUC within lists, NDCG@10 over lists with a redemption, and the calibration error."""
-    lists = list_metrics(examples.list_id, examples.label, probability, examples.offer_id, CUTOFF)
+def judged(examples: Examples, at_top: npt.NDArray[np.float32], as_shown: npt.NDArray[np.float64]) -> dict[str, float]:
+    """AUC, AUC within lists and NDCG@10 of scores that know no position; calibration error of those that do."""
+    lists = list_metrics(examples.list_id, examples.label, at_top, examples.offer_id, CUTOFF)
     return {
-        "auc": auc(examples.label, probability),
+        "auc": auc(examples.label, at_top),
         "auc_within_lists": _mean(lists.auc),
         "ndcg_at_10": _mean(lists.ndcg),
-        "ece": expected_calibration_error(examples.label, probability),
+        "ece": expected_calibration_error(examples.label, as_shown),
         "lists_with_redemption": float((lists.relevant > 0).sum()),
     }
 
@@ -112,6 +131,53 @@ def score(
     """Calibrated probability of redemption if shown at the top, [n]."""
     position = np.full(len(features), TOP_POSITION, dtype=np.float32)
     return calibration.probability(ranker.raw_scores(features, position, threads)).astype(np.float32)
+
+
+def load_references(files: Mapping[str, bytes]) -> dict[str, Reference]:
+    """The reference distributions among a model's files."""
+    return {
+        name: Reference(tuple(parts["edges"]), tuple(parts["categories"]), tuple(parts["counts"]))
+        for name, parts in json.loads(files[REFERENCES]).items()
+    }
+
+
+def load_holdout(files: Mapping[str, bytes]) -> pl.DataFrame:
+    """The scored test window among a model's files."""
+    return pl.read_parquet(BytesIO(files[HOLDOUT]))
+
+
+def _references(examples: Examples, scores: npt.NDArray[np.float32], bins: int) -> dict[str, Reference]:
+    columns = {name: examples.features[:, place] for place, name in enumerate(RANKING_FEATURES)}
+    references = {
+        name: quantile_reference(values, bins, examples.weight) for name, values in {**columns, "score": scores}.items()
+    }
+    return {**references, "label": category_reference(examples.label, examples.weight)}
+
+
+def _holdout_frame(algorithm: Algorithm, test: Examples, scores: npt.NDArray[np.float32]) -> pl.DataFrame:
+    names = list(RANKING_FEATURES)
+    return pl.DataFrame(
+        {
+            "impression_id": test.impression_id,
+            "algorithm": pl.Series([str(algorithm)]).new_from_index(0, len(test)),
+            "slate_id": test.list_id,
+            "customer_id": test.customer_id.astype(np.int32),
+            "offer_id": test.offer_id.astype(np.int32),
+            "shown_date": test.shown_date,
+            "position": pl.Series(test.position).fill_nan(None).cast(pl.Int8),
+            "policy": test.policy,
+            "label": test.label,
+            "score": scores,
+            "bought_before": test.features[:, names.index("bought_before")],
+            "days_since_product": pl.Series(test.features[:, names.index("days_since_product")]).fill_nan(None),
+        }
+    )
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def choose(metrics: dict[str, dict[str, float]], metric: str) -> str:

@@ -379,6 +379,27 @@ comment on column candidate_pool.segment_popularity_rank is 'rank in the segment
 comment on column candidate_pool.repeat_purchase_rank is 'rank in the repeat purchase strategy';
 comment on column candidate_pool.high_margin_rank is 'rank in the high margin strategy';
 
+create table holdout_scores (
+    run_date date not null,
+    impression_id bigint,
+    algorithm varchar,
+    slate_id bigint not null,
+    customer_id integer not null references customers (customer_id),
+    offer_id integer not null,
+    shown_date date not null,
+    position tinyint,
+    policy varchar not null,
+    label tinyint not null check (label in (0, 1)),
+    score float not null check (score between 0 and 1),
+    bought_before float,
+    days_since_product float,
+    primary key (impression_id, algorithm)
+);
+comment on table holdout_scores is 'One row is an impression of the newest settled days, scored by an algorithm whose fit did not see those days.';
+comment on column holdout_scores.shown_date is 'day of the impression, in the test window of the fit';
+comment on column holdout_scores.label is '1 if the offer was redeemed within the horizon';
+comment on column holdout_scores.score is 'calibrated probability if shown at the top';
+
 create table scored_candidates (
     run_date date not null,
     customer_id integer references customers (customer_id),

@@ -1,0 +1,82 @@
+"""The metrics of the run date: the fits' hold-out, and what was served a horizon ago."""
+
+from collections.abc import Callable
+from datetime import date
+
+import dagster as dg
+import duckdb
+import polars as pl
+
+from metro_assets.config import Settings
+from metro_assets.evaluation import pictures
+from metro_assets.evaluation.oracle import Oracle
+from metro_assets.evaluation.protocols import judge_pool, judge_shown
+from metro_assets.orchestration.checks import contract_checks
+from metro_assets.orchestration.partitions import days
+from metro_assets.orchestration.plots import picture
+from metro_assets.orchestration.tables import table_asset
+
+SETTINGS = Settings()
+SERVED = -SETTINGS.evaluation.horizon_days
+OLDEST_SHOWN = -(SETTINGS.ranking.label_horizon_days + SETTINGS.ranking.test_days)
+
+
+@table_asset(
+    ins={
+        "holdout_scores": days(0, 0),
+        "scored_candidates": days(SERVED, SERVED, may_be_missing=True),
+        "interaction_features": days(SERVED, SERVED, may_be_missing=True),
+        "candidate_pool": days(SERVED, SERVED, may_be_missing=True),
+        "recommendations": days(SERVED, SERVED, may_be_missing=True),
+        "offers": days(SERVED, SERVED),
+        "offer_products": days(OLDEST_SHOWN, SERVED),
+        "impressions": days(SERVED, SERVED),
+        "redemptions": days(SERVED, -1),
+        "order_items": days(OLDEST_SHOWN - SETTINGS.evaluation.popularity_days, SERVED - 1),
+    },
+)
+def evaluation_metrics(
+    context: dg.AssetExecutionContext,
+    holdout_scores: duckdb.DuckDBPyRelation,
+    scored_candidates: duckdb.DuckDBPyRelation,
+    interaction_features: duckdb.DuckDBPyRelation,
+    candidate_pool: duckdb.DuckDBPyRelation,
+    recommendations: duckdb.DuckDBPyRelation,
+    offers: duckdb.DuckDBPyRelation,
+    offer_products: duckdb.DuckDBPyRelation,
+    impressions: duckdb.DuckDBPyRelation,
+    redemptions: duckdb.DuckDBPyRelation,
+    order_items: duckdb.DuckDBPyRelation,
+    settings: dg.ResourceParam[Settings],
+    oracle: dg.ResourceParam[Callable[[], Oracle | None]],
+) -> pl.DataFrame:
+    """SHOWN judges the day's fits on their test window, POOL what was served seven days ago, if anything was."""
+    run_date = date.fromisoformat(context.partition_key)
+    truth = oracle()
+    shown = judge_shown(holdout_scores, order_items, offer_products, truth, settings.evaluation, settings.seed)
+    pool = judge_pool(
+        scored_candidates,
+        interaction_features,
+        candidate_pool,
+        offers,
+        recommendations,
+        impressions,
+        redemptions,
+        order_items,
+        offer_products,
+        truth,
+        run_date,
+        settings.evaluation,
+        settings.seed,
+    )
+    metrics = pl.concat([shown, pool])
+    context.add_output_metadata(
+        {
+            "NDCG": picture(pictures.draw_ndcg(metrics, settings.evaluation.cutoff)),
+            "pool protocol": "judged" if len(pool) else "nothing was served seven days before: run that date too",
+        }
+    )
+    return metrics
+
+
+evaluation_checks = [contract_checks("evaluation_metrics")]

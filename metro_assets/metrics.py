@@ -128,4 +128,5 @@ def _auc_of_lists(group: Integers, labels: Floats, score: Floats, relevant: Floa
     rank_sum = np.bincount(ordered_group, midrank * labels[order], minlength=len(relevant))
     pairs = relevant * (size - relevant)
     wins = rank_sum - relevant * (relevant + 1) / 2
-    return np.divide(wins, pairs, out=np.full(len(relevant), np.nan), where=pairs > 0)
+    inside: Floats = np.divide(wins, pairs, out=np.full(len(relevant), np.nan), where=pairs > 0)
+    return inside

@@ -21,7 +21,7 @@ DATE_RULES = {
     "redeemed_at": "cast(redeemed_at as date) = run_date",
     "viewed_at": "cast(viewed_at as date) = run_date",
     "recorded_date": "recorded_date >= run_date",
-    "shown_date": "shown_date = run_date - 1",
+    "shown_date": "shown_date < run_date",
     "valid_from_date": "valid_from_date <= run_date",
     "valid_to_date": "valid_to_date >= run_date - 1",
 }

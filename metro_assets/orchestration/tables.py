@@ -16,7 +16,7 @@ from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contract
 
 OWNERS = ["team:offers"]
-RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+RETRY = dg.RetryPolicy(max_retries=2, delay=1)
 """For what can fail in passing: a lock held by another run, a busy disk."""
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm
 import numpy as np
@@ -131,6 +131,27 @@ def score(
     """Calibrated probability of redemption if shown at the top, [n]."""
     position = np.full(len(features), TOP_POSITION, dtype=np.float32)
     return calibration.probability(ranker.raw_scores(features, position, threads)).astype(np.float32)
+
+
+class ReadsModels(Protocol):
+    """What is asked of a store of models."""
+
+    def load(self, name: str, run_date: date) -> dict[str, bytes]:
+        """Files of a version."""
+        ...
+
+
+def stored_scores(
+    models: ReadsModels, name: str, run_date: date, features: npt.NDArray[np.float32], threads: int
+) -> npt.NDArray[np.float32]:
+    """Scores of feature rows by a stored ranker, given the name of its asset."""
+    algorithm = Algorithm(name.removesuffix("_ranker"))
+    return score(*load_ranker(algorithm, models.load(name, run_date)), features, threads)
+
+
+def stored_references(models: ReadsModels, name: str, run_date: date) -> dict[str, Reference]:
+    """Reference distributions of a stored ranker."""
+    return load_references(models.load(name, run_date))
 
 
 def load_references(files: Mapping[str, bytes]) -> dict[str, Reference]:

@@ -83,7 +83,7 @@ def _frame(
         {
             "customer_id": np.repeat(customer, algorithms),
             "offer_id": np.repeat(offer, algorithms),
-            "algorithm": pl.Series(np.tile(np.arange(algorithms, dtype=np.uint32), len(customer))).cast(kind),
+            "algorithm": pl.Series(kind.categories, dtype=kind).gather(np.tile(np.arange(algorithms), len(customer))),
             "score": scores.ravel(),
         }
     )

@@ -22,6 +22,18 @@ from metro_assets.selection.reasons import reason
 from metro_assets.sql import Relation, query, values
 
 RON_DECIMALS = 2
+FACT_TABLES = (
+    "customers",
+    "products",
+    "daily_prices",
+    "offers",
+    "offer_products",
+    "offer_features",
+    "customer_products",
+    "customer_features",
+    "candidate_pool",
+    "web_visits",
+)
 
 
 def recommendations_with_tags(
@@ -35,7 +47,7 @@ def recommendations_with_tags(
     facts : one row per chosen customer and offer, from `facts_of_tags`.
     champion : the algorithm whose order is served.
     """
-    tags = facts.with_columns(priced(facts)).with_columns(reason=reason(settings, run_date))
+    tags = facts.with_columns(**priced(facts)).with_columns(reason=reason(settings, run_date))
     slates: pl.DataFrame = chosen.pl()
     margin = pl.col("score").cast(pl.Float64) * pl.col("unit_margin_ron") * pl.col("usual_quantity")
     return slates.join(tags, on=["customer_id", "offer_id"], how="inner", maintain_order="left").with_columns(
@@ -52,7 +64,11 @@ def facts_of_tags(tables: Mapping[str, Relation], chosen: Relation, run_date: da
         customer_features and candidate_pool of the run date, web_visits of the days before it.
     """
     facts: pl.DataFrame = query(
-        __package__, "tag_facts", chosen=chosen, parameters=values(run_date=run_date), **tables
+        __package__,
+        "tag_facts",
+        chosen=chosen,
+        parameters=values(run_date=run_date),
+        **{name: tables[name] for name in FACT_TABLES},
     ).pl()
     return facts.sort("customer_id", "offer_id")
 

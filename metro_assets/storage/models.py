@@ -90,6 +90,15 @@ class ModelStore:
             return None
         return Champion(_version(pointer["history"][-1]), bool(pointer["is_pinned"]))
 
+    def champion_at(self, run_date: date) -> Champion | None:
+        """The version that a run for the date serves: the newest of the pointer's history not younger than it.
+
+        A past date that is made again keeps its own choice; one that never had any gets the version in force.
+        """
+        pointer = self._pointer()
+        known = [_version(entry) for entry in pointer["history"] if entry["run_date"] <= str(run_date)]
+        return Champion(known[-1], bool(pointer["is_pinned"])) if known else self.champion()
+
     def promote(self, name: str, run_date: date) -> Champion:
         """Put a version in force unless a pinned one is; returns the one in force afterwards.
 

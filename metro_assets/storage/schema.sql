@@ -545,3 +545,5 @@ create table published_recommendations (
     champion varchar not null
 );
 comment on table published_recommendations is 'One row is a publication of the run date: the file that REST and dashboard read.';
+comment on column published_recommendations.published_at is 'UTC';
+comment on column published_recommendations.champion is 'algorithm whose order is served';

@@ -8,6 +8,7 @@ import metro_assets.features.assets
 import metro_assets.monitoring.assets
 import metro_assets.ranking.assets
 import metro_assets.selection.assets
+import metro_assets.serving.assets
 import metro_assets.sources.assets
 from metro_assets.config import load_settings
 from metro_assets.orchestration.jobs import JOBS, every_morning
@@ -20,6 +21,7 @@ STAGES = {
     "candidates": metro_assets.candidates.assets,
     "ranking": metro_assets.ranking.assets,
     "selection": metro_assets.selection.assets,
+    "serving": metro_assets.serving.assets,
     "monitoring": metro_assets.monitoring.assets,
     "evaluation": metro_assets.evaluation.assets,
 }

@@ -6,6 +6,9 @@ the text are looked up as DuckDB looks up Python variables, so nothing is left b
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from importlib.resources import files
 from typing import TypeAlias
@@ -14,6 +17,8 @@ import duckdb
 import polars as pl
 
 Relation: TypeAlias = duckdb.DuckDBPyRelation
+
+_numbers = itertools.count()
 
 
 def query(package: str, name: str, **tables: Relation | pl.DataFrame) -> Relation:
@@ -24,6 +29,28 @@ def query(package: str, name: str, **tables: Relation | pl.DataFrame) -> Relatio
     # DuckDB looks names up in the frame that calls it: this one line gets a frame with exactly the tables as variables.
     relation: Relation = eval("_anchor.query('_anchor', _text)", {}, scope)  # noqa: S307
     return relation
+
+
+def stored(rows: Relation) -> Relation:
+    """The rows computed now and kept in a temporary table, so that what is built on them does not compute them again.
+
+    Not `rows.materialize()`: joined with itself, a materialised relation of two million rows took DuckDB 2.0.0 seven
+    seconds, a temporary table 0.03.
+    """
+    name = f"stored_{next(_numbers)}"
+    # A relation keeps the relation that it was queried from; the row count that `create` gives back keeps nothing else.
+    created = rows.query("rows", f"create temp table {name} as from rows")
+    return created.query("created", f"from temp.{name}").set_alias(name)
+
+
+@contextmanager
+def briefly_stored(rows: Relation) -> Iterator[Relation]:
+    """Like `stored`, and the table is gone at the end of the block: nothing lazy may outlive it."""
+    kept = stored(rows)
+    try:
+        yield kept
+    finally:
+        kept.query("rows", f"drop table temp.{kept.alias}")
 
 
 def values(**constants: float | int | str | date) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days, run_dates
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import table_asset
-from metro_assets.sql import Relation, dated, on_date, query, union
+from metro_assets.sql import Relation, dated, on_date, query, stored, union
 
 
 @table_asset(
@@ -44,7 +44,7 @@ def candidate_pool(
             on_date(customer_products, run_date),
             products,
         )
-        pools.append(dated(pool(market, run_date, settings.candidates), run_date).materialize())
+        pools.append(stored(dated(pool(market, run_date, settings.candidates), run_date)))
     context.add_output_metadata({"pool_sizes": picture(pool_sizes(pools[-1]))})
     return union(pools)
 

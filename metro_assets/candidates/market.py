@@ -7,7 +7,7 @@ from datetime import date
 
 import duckdb
 
-from metro_assets.sql import Relation, query
+from metro_assets.sql import Relation, query, stored
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,28 @@ def open_market(
 ) -> Market:
     """The market of one run date, from the tables of that date and the customers registered before it."""
     registered = customers.filter(duckdb.ColumnExpression("registered_date") < duckdb.ConstantExpression(run_date))
-    customer_shelves = query(__package__, "customer_shelves", customers=registered).materialize()
-    customer_offers = query(
-        __package__, "customer_offers", customer_products=customer_products, offer_products=offer_products
-    ).materialize()
+    customer_shelves = stored(query(__package__, "customer_shelves", customers=registered))
+    customer_offers = stored(
+        query(__package__, "customer_offers", customer_products=customer_products, offer_products=offer_products)
+    )
     return Market(
         customer_shelves=customer_shelves,
-        shelf_offers=query(__package__, "shelf_offers", shelves=customer_shelves, offers=offers).materialize(),
-        listed_offers=query(
-            __package__, "listed_offers", offers=offers, offer_audience=offer_audience, shelves=customer_shelves
-        ).materialize(),
-        offers=query(
-            __package__,
-            "segment_offers",
-            offers=offers,
-            offer_features=offer_features,
-            customer_offers=customer_offers,
-            shelves=customer_shelves,
-        ).materialize(),
+        shelf_offers=stored(query(__package__, "shelf_offers", shelves=customer_shelves, offers=offers)),
+        listed_offers=stored(
+            query(__package__, "listed_offers", offers=offers, offer_audience=offer_audience, shelves=customer_shelves)
+        ),
+        offers=stored(
+            query(
+                __package__,
+                "segment_offers",
+                offers=offers,
+                offer_features=offer_features,
+                customer_offers=customer_offers,
+                shelves=customer_shelves,
+            )
+        ),
         customer_offers=customer_offers,
-        category_spend=query(
-            __package__, "category_spend", customer_products=customer_products, products=products
-        ).materialize(),
+        category_spend=stored(
+            query(__package__, "category_spend", customer_products=customer_products, products=products)
+        ),
     )

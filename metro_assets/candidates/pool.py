@@ -9,7 +9,7 @@ import duckdb
 from metro_assets.candidates.market import Market
 from metro_assets.candidates.strategies import STRATEGIES
 from metro_assets.config import Candidates
-from metro_assets.sql import Relation, query, union, values
+from metro_assets.sql import Relation, query, stored, union, values
 
 
 def pool(market: Market, run_date: date, settings: Candidates) -> Relation:
@@ -28,5 +28,5 @@ def pool(market: Market, run_date: date, settings: Candidates) -> Relation:
             for strategy, retrieve in STRATEGIES.items()
         ]
     )
-    united = query(__package__, "united", found=found).materialize()
+    united = stored(query(__package__, "united", found=found))
     return query(__package__, "candidate_pool", united=united, parameters=values(pool_cap=settings.pool_cap))

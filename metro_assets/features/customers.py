@@ -6,14 +6,14 @@ from datetime import date, timedelta
 
 from metro_assets.config import Features
 from metro_assets.features.windows import customer_ranges, customers_between, known_before
-from metro_assets.sql import Relation, query, union, values
+from metro_assets.sql import Relation, query, stored, union, values
 
 
 def purchases_by_product(order_items: Relation, customers: Relation, run_date: date, settings: Features) -> Relation:
     """One row per customer and product bought in the window, as `customer_products` has it, without `run_date`."""
     known = known_before(order_items, run_date, settings.window_days)
     parts = [
-        query(__package__, "customer_products", lines=customers_between(known, first, last)).materialize()
+        stored(query(__package__, "customer_products", lines=customers_between(known, first, last)))
         for first, last in customer_ranges(customers, settings.customers_per_range)
     ]
     return union(parts)

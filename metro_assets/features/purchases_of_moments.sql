@@ -1,16 +1,23 @@
 -- what each customer had bought of the products of each offer when it was shown
-with shown_products as (
+with shown_pairs as (
     select distinct
-        shown.customer_id,
-        offer_products.product_id,
-        shown.offer_id,
-        shown.run_date as as_of_date,
-        moments.from_date
+        customer_id,
+        offer_id,
+        run_date as as_of_date
     from shown
+),
+
+shown_products as (
+    select
+        shown_pairs.customer_id,
+        offer_products.product_id,
+        shown_pairs.offer_id,
+        shown_pairs.as_of_date,
+        shown_pairs.as_of_date - parameters.window_days::integer as from_date
+    from shown_pairs
     inner join offer_products
-        on shown.offer_id = offer_products.offer_id and shown.run_date = offer_products.run_date
-    inner join moments
-        on shown.customer_id = moments.customer_id and shown.run_date = moments.as_of_date
+        on shown_pairs.offer_id = offer_products.offer_id and shown_pairs.as_of_date = offer_products.run_date
+    cross join parameters
 )
 
 select

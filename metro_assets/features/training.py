@@ -13,7 +13,7 @@ from metro_assets.features.customers import features_of_customers
 from metro_assets.features.offers import features_of_offers
 from metro_assets.features.pairs import WindowSums, features_of_pairs
 from metro_assets.features.windows import customer_ranges, customers_between, days_between
-from metro_assets.sql import Relation, query, union, values
+from metro_assets.sql import Relation, briefly_stored, query, stored, union, values
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,15 @@ def examples(history: History, run_dates: Sequence[date], settings: Features) ->
     first_shown, last_shown = min(run_dates) - timedelta(days=1), max(run_dates) - timedelta(days=1)
     first_known = first_shown - timedelta(days=settings.window_days)
     bound = values(window_days=settings.window_days)
-    shown = query(
-        __package__,
-        "shown",
-        impressions=days_between(history.impressions, first_shown, last_shown),
-        run_dates=pl.DataFrame({"run_date": list(run_dates)}, schema={"run_date": pl.Date}),
-    ).materialize()
-    moments = query(__package__, "moments_of_impressions", shown=shown, parameters=bound).materialize()
+    shown = stored(
+        query(
+            __package__,
+            "shown",
+            impressions=days_between(history.impressions, first_shown, last_shown),
+            run_dates=pl.DataFrame({"run_date": list(run_dates)}, schema={"run_date": pl.Date}),
+        )
+    )
+    moments = stored(query(__package__, "moments_of_impressions", shown=shown, parameters=bound))
     lines = days_between(history.order_items, first_known, last_shown - timedelta(days=1))
     sums = _sums_of_moments(history, lines, shown, moments, settings)
     offer_features = features_of_offers(
@@ -83,12 +85,12 @@ def _sums_of_moments(
     history: History, lines: Relation, shown: Relation, moments: Relation, settings: Features
 ) -> WindowSums:
     """Window sums per moment: lines are aggregated by day, a range of customers at a time, then added up."""
-    categories = query(__package__, "categories", products=history.products).materialize()
+    categories = stored(query(__package__, "categories", products=history.products))
     spend, segment_days, purchases = [], [], []
     for first, last in customer_ranges(history.customers, settings.customers_per_range):
         own_lines = customers_between(lines, first, last)
         own_moments = customers_between(moments, first, last)
-        by_day = query(
+        daily_sums = query(
             __package__,
             "spend_by_day",
             lines=own_lines,
@@ -96,27 +98,29 @@ def _sums_of_moments(
             categories=categories,
             customers=history.customers,
             moments=own_moments,
-        ).materialize()
-        spend.append(query(__package__, "spend_of_moments", by_day=by_day, moments=own_moments).materialize())
-        segment_days.append(query(__package__, "segment_spend_by_day", by_day=by_day).materialize())
-        purchases.append(
-            query(
-                __package__,
-                "purchases_of_moments",
-                lines=own_lines,
-                shown=customers_between(shown, first, last),
-                moments=own_moments,
-                offer_products=history.offer_products,
-            ).materialize()
         )
+        with briefly_stored(daily_sums) as by_day:
+            spend.append(stored(query(__package__, "spend_of_moments", by_day=by_day, moments=own_moments)))
+            segment_days.append(stored(query(__package__, "segment_spend_by_day", by_day=by_day)))
+        bought = query(
+            __package__,
+            "purchases_of_moments",
+            lines=own_lines,
+            shown=customers_between(shown, first, last),
+            offer_products=history.offer_products,
+            parameters=values(window_days=settings.window_days),
+        )
+        purchases.append(stored(bought))
     return WindowSums(
         purchases=union(purchases),
         spend=query(__package__, "named_spend", spend=union(spend), categories=categories),
-        segment_spend=query(
-            __package__,
-            "segment_spend_of_moments",
-            segment_days=union(segment_days),
-            moments=moments,
-            categories=categories,
-        ).materialize(),
+        segment_spend=stored(
+            query(
+                __package__,
+                "segment_spend_of_moments",
+                segment_days=union(segment_days),
+                moments=moments,
+                categories=categories,
+            )
+        ),
     )

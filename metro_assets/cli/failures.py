@@ -1,0 +1,55 @@
+"""How a verb fails: one line with the remedy and an exit code, no traceback unless asked for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from metro_assets.config import ConfigurationError
+from metro_assets.storage.errors import WarehouseError
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+DEBUG = {"is_on": False}
+"""Set by `metro --debug` before the verb runs."""
+
+
+class RunFailedError(WarehouseError):
+    """A run through Dagster failed; the message says which step and what to do."""
+
+
+def explaining(verb: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The verb, with what goes wrong said in one red line on standard error."""
+
+    @functools.wraps(verb)
+    def explained(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
+        try:
+            return verb(*arguments, **options)
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise _exit("stopped; the same command goes on where it was", INTERRUPTED) from None
+        except ConfigurationError as error:
+            raise _exit(str(error), USAGE, error) from None
+        except WarehouseError as error:
+            raise _exit(str(error), FAILED, error) from None
+        except Exception as error:
+            text = f"unexpected {type(error).__name__}: {error}; `metro --debug …` shows where"
+            raise _exit(text, FAILED, error) from None
+
+    return explained
+
+
+def _exit(message: str, code: int, error: Exception | None = None) -> typer.Exit:
+    console = Console(stderr=True)
+    if DEBUG["is_on"] and error is not None:
+        console.print_exception()
+    console.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    return typer.Exit(code)

@@ -1,0 +1,41 @@
+"""Going back: to the previous champion, or to the previous publication."""
+
+from __future__ import annotations
+
+from metro_assets.config import Settings
+from metro_assets.serving.publish import Publications
+from metro_assets.serving.queries import RecommendationReader
+from metro_assets.storage.models import ModelStore
+
+RANKER_SUFFIX = "_ranker"
+
+
+def restore_champion(settings: Settings) -> str:
+    """Put the previous champion in force, pinned, and serve its algorithm's order; returns what was done."""
+    champion = ModelStore(settings.warehouse).rollback()
+    algorithm = champion.version.name.removesuffix(RANKER_SUFFIX)
+    done = f"champion: {champion.version.name} of {champion.version.run_date}, kept until `metro rollback --release`"
+    publications = _publications(settings)
+    if not publications.published():
+        return done
+    reader = RecommendationReader(settings.warehouse, settings.engine)
+    if algorithm not in reader.algorithms():
+        return f"{done}; the publication in force has no order of its; the next run will"
+    publication = publications.serve_algorithm(algorithm)
+    return f"{done}; {publication.name} serves the order of {algorithm} from now on"
+
+
+def release_champion(settings: Settings) -> str:
+    """Let the next run choose the champion again; returns what was done."""
+    ModelStore(settings.warehouse).unpin()
+    return "the next run chooses the champion again"
+
+
+def restore_publication(settings: Settings) -> str:
+    """Put the publication before the one in force back; returns what was done."""
+    publication = _publications(settings).rollback()
+    return f"in force: {publication.name} of {publication.run_date}"
+
+
+def _publications(settings: Settings) -> Publications:
+    return Publications(settings.warehouse, settings.engine.kept_publications)

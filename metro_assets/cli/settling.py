@@ -1,0 +1,77 @@
+"""Which warehouse and world a command speaks of, made known to every process that it starts."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import metro_assets
+from metro_assets.config import SETTINGS_FILE, ConfigurationError, Settings, load_settings, today
+
+DAGSTER_YAML = "dagster.yaml"
+
+
+def settle(
+    warehouse: Path | None,
+    run_date: date | None = None,
+    profile: str | None = None,
+    customers: int | None = None,
+    products: int | None = None,
+    seed: int | None = None,
+) -> Settings:
+    """Settings of the command; Dagster and its children read the same ones from the environment.
+
+    A warehouse that is filled for the first time starts its calendar so that `run_date` has the whole history.
+
+    Raises
+    ------
+    ConfigurationError : an impossible setting, another world than the warehouse's, a date outside its calendar.
+    """
+    asked: dict[str, Any] = {
+        "profile": profile,
+        "seed": seed,
+        "sizes": {"customers": customers, "products": products},
+    }
+    settings = load_settings(warehouse, **asked)
+    if run_date is not None and not (settings.warehouse / SETTINGS_FILE).exists():
+        start = run_date - timedelta(days=settings.sizes.history_days)
+        settings = load_settings(warehouse, **asked, history_start=start)
+    if run_date is not None:
+        _refuse_outside_the_calendar(settings, run_date)
+    _tell_children(settings, is_named=warehouse is not None)
+    return settings
+
+
+def _refuse_outside_the_calendar(settings: Settings, run_date: date) -> None:
+    if run_date > today():
+        raise ConfigurationError(f"--date {run_date} has not come yet; today is {today()}")
+    if run_date <= settings.calendar_start:
+        raise ConfigurationError(
+            f"--date {run_date} is outside the calendar of {settings.warehouse}, whose history starts on "
+            f"{settings.calendar_start}; choose a date after it, or another folder with --warehouse"
+        )
+
+
+def _tell_children(settings: Settings, *, is_named: bool) -> None:
+    """Put the settings into the environment; a warehouse named in the command brings its own Dagster home."""
+    os.environ["METRO_WAREHOUSE"] = str(settings.warehouse)
+    os.environ["METRO_PROFILE"] = settings.profile
+    os.environ["METRO_SEED"] = str(settings.seed)
+    os.environ["METRO_HISTORY_START"] = settings.calendar_start.isoformat()
+    for name, size in settings.sizes.model_dump().items():
+        os.environ[f"METRO_SIZES__{name.upper()}"] = str(size)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    if is_named or not os.environ.get("DAGSTER_HOME"):
+        os.environ["DAGSTER_HOME"] = str(settings.warehouse / "dagster")
+
+
+def make_dagster_home() -> Path:
+    """The folder of Dagster's instance with its settings in it, made if it is missing."""
+    home = Path(os.environ["DAGSTER_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    ours = Path(metro_assets.__file__).parents[1] / DAGSTER_YAML
+    if ours.exists() and not os.path.lexists(home / DAGSTER_YAML):
+        (home / DAGSTER_YAML).symlink_to(ours)
+    return home

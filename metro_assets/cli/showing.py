@@ -1,0 +1,160 @@
+"""Tables and panels of what the warehouse holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from metro_assets.config import Settings
+from metro_assets.serving.price_tag import WIDTH, price_tag
+from metro_assets.serving.publish import Publications
+from metro_assets.serving.schemas import Slate
+from metro_assets.storage.contract import contracts
+from metro_assets.storage.models import ModelStore
+from metro_assets.storage.tables import Warehouse
+from metro_assets.vocabulary import Severity
+
+SHORTFALLS = {
+    "NO_CONSENT": "the customer has consented to no channel",
+    "NO_CANDIDATES": "no live offer may be shown to the customer",
+    "TOO_FEW_CANDIDATES": "too few live offers may be shown to the customer",
+    "ALREADY_REDEEMED": "the customer has already redeemed the others",
+    "EXPOSURE_LIMIT": "the customer has seen the others often enough this week",
+    "CATEGORY_LIMIT": "the others are of categories that are full",
+}
+NEWEST_RUNS = 6
+MEGABYTE = 1e6
+
+
+def show_slate(console: Console, slate: Slate) -> None:
+    """A customer's offers as price tags."""
+    who = slate.customer
+    place = ", ".join(part for part in (who.city, who.county) if part)
+    trade = who.business_type.replace("_", " ").lower()
+    champion = ", the champion" if slate.is_champion else ""
+    console.print(f"\n[bold]{who.name}[/] · customer {who.customer_id} · {trade} · {place}", highlight=False)
+    console.print(f"[dim]{slate.run_date} · by {slate.algorithm}{champion}[/]\n", highlight=False)
+    tags = [price_tag(offer) for offer in slate.offers]
+    if console.width >= 2 * WIDTH + 1:
+        console.print(Columns(tags, width=WIDTH, padding=(0, 1)))
+    else:
+        for tag in tags:
+            console.print(tag)
+    if slate.shortfall:
+        why = SHORTFALLS.get(slate.shortfall, slate.shortfall)
+        console.print(f"[yellow]{len(slate.offers)} offers rather than ten: {why}[/]")
+
+
+def show_next_steps(console: Console, settings: Settings, customer_id: int) -> None:
+    """Where the files are and what to try next."""
+    root = shortened(settings.warehouse)
+    lines = [
+        f"tables        {root}/tables/<table>/run_date=…/data.duckdb",
+        f"publication   {root}/serving/{Publications(settings.warehouse, 1).current().name}.duckdb",
+        f"all as views  duckdb {root}/metro.duckdb",
+        "",
+        f"metro recommend {customer_id} --algorithm logistic    the same customer by another ranker",
+        "metro status                               partitions, sizes, runs, champion, drift",
+        "metro ui                                   the runs and the graph on http://127.0.0.1:3000",
+    ]
+    console.print(Panel("\n".join(lines), title="where it is, and what next", title_align="left", width=100))
+
+
+def tables_table(warehouse: Warehouse) -> Table:
+    """Every table with its partitions, newest rows and size."""
+    table = Table(title="tables", title_justify="left", header_style="bold")
+    for name in ("table", "partitions", "first", "last", "rows of the last", "MB"):
+        table.add_column(name, justify="left" if name == "table" else "right")
+    with warehouse.connection() as connection:
+        for shape in contracts().values():
+            days: list[date] = warehouse.partitions(shape.name) if shape.is_partitioned else []
+            if not days and not warehouse.exists(shape.name):
+                continue
+            newest = warehouse.read(connection, shape.name, days[-1:] or None)
+            rows = newest.aggregate("count(*)").fetchall()[0][0]
+            size = sum(path.stat().st_size for path in (warehouse.tables / shape.name).rglob("data.duckdb"))
+            spans = [str(len(days)), str(days[0]), str(days[-1])] if days else ["-", "-", "-"]
+            table.add_row(shape.name, *spans, f"{rows:,}", f"{size / MEGABYTE:,.1f}")
+    return table
+
+
+def state_lines(settings: Settings, warehouse: Warehouse, models: ModelStore) -> Iterator[str]:
+    """World, champion, publication and drift, a line each."""
+    sizes = settings.sizes
+    world = f"{sizes.customers:,} customers, {sizes.products:,} products, {sizes.live_offers} live offers"
+    yield f"[bold]warehouse[/]    {shortened(settings.warehouse)}"
+    yield f"[bold]world[/]        {settings.profile}, seed {settings.seed}: {world}, from {settings.calendar_start}"
+    champion = models.champion()
+    if champion:
+        pinned = ", put back by hand (`metro rollback --release` ends that)" if champion.is_pinned else ""
+        yield f"[bold]champion[/]     {champion.version.name} of {champion.version.run_date}{pinned}"
+    publications = Publications(settings.warehouse, settings.engine.kept_publications)
+    kept = publications.published()
+    if kept:
+        now = publications.current()
+        facts = f"{now.row_count:,} offers for {now.customer_count:,} customers; {len(kept)} kept"
+        yield f"[bold]publication[/]  {now.name} of {now.run_date}, {facts}"
+    yield f"[bold]drift[/]        {drift_line(warehouse)}"
+
+
+def drift_line(warehouse: Warehouse) -> str:
+    """The newest drift log in one line."""
+    days = warehouse.partitions("drift_log")
+    if not days:
+        return "not measured yet"
+    with warehouse.connection() as connection:
+        log = warehouse.read(connection, "drift_log", days[-1:])
+        counts = dict(log.aggregate("severity, count(*)").fetchall())
+        worst = log.order("psi desc, quantity").limit(1).select("quantity, psi").fetchall()
+    told = ", ".join(f"{counts[name]} {name.lower()}" for name in map(str, Severity) if name in counts)
+    highest = f"; highest {worst[0][0]} {worst[0][1]:.3f}" if worst else ""
+    return f"{told or 'nothing to compare'} on {days[-1]}{highest}"
+
+
+def runs_table(rows: list[tuple[str, ...]]) -> Table:
+    """The newest runs of the instance."""
+    table = Table(title="newest runs", title_justify="left", header_style="bold")
+    for name in ("started", "job", "run dates", "status", "seconds", "run"):
+        table.add_column(name)
+    colours = {"SUCCESS": "green", "FAILURE": "red"}
+    for row in rows:
+        colour = colours.get(row[3], "yellow")
+        table.add_row(*row[:3], f"[{colour}]{row[3].lower()}[/]", *row[4:])
+    return table
+
+
+def models_table(models: ModelStore) -> Table:
+    """Every fitted ranker with its metrics; the champion is marked."""
+    table = Table(title="rankers", title_justify="left", header_style="bold")
+    for name in ("", "ranker", "run date", "AUC", "AUC within lists", "NDCG@10", "ECE", "train rows", "window"):
+        table.add_column(name, justify="right" if name.isupper() or "@" in name or "AUC" in name else "left")
+    champion = models.champion()
+    for version in reversed(models.versions()):
+        metadata = models.metadata(version.name, version.run_date)
+        metrics = metadata.get("metrics", {}).get("test")
+        if metrics is None or version.name.endswith("_judged"):
+            continue
+        mark = "★" if champion and champion.version == version else ""
+        figures = [_figure(metrics.get(name)) for name in ("auc", "auc_within_lists", "ndcg_at_10", "ece")]
+        window = metadata.get("windows", {}).get("test", [])
+        rows = metadata.get("rows", {}).get("train", 0)
+        table.add_row(mark, version.name, str(version.run_date), *figures, f"{rows:,}", " to ".join(window))
+    return table
+
+
+def shortened(path: Path) -> str:
+    """The path from the current folder where it is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)
+
+
+def _figure(value: Any) -> str:
+    return "-" if value is None else f"{value:.4f}"

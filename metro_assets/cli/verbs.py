@@ -1,0 +1,203 @@
+"""The verbs: arguments and what they call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from metro_assets.cli.failures import DEBUG, explaining
+from metro_assets.cli.settling import settle
+from metro_assets.config import PROFILES, today
+from metro_assets.storage.errors import WarehouseError
+
+app = typer.Typer(
+    name="metro",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ten offers for every business customer, every morning.",
+)
+console = Console()
+
+Profile = StrEnum("Profile", {name.upper(): name for name in PROFILES})  # type: ignore[misc]
+Warehouse = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the warehouse; default METRO_WAREHOUSE, else ./warehouse.", file_okay=False),
+]
+RunDate = Annotated[
+    datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Run date; default today in Bucharest.")
+]
+
+
+class Page(StrEnum):
+    """Pages of the documentation that are generated."""
+
+    CONTRACT = "contract"
+    WORLD = "world"
+
+
+@app.callback()
+def main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+) -> None:
+    """Ten offers for every business customer, every morning."""
+    DEBUG["is_on"] = debug
+
+
+@app.command()
+@explaining
+def run(
+    date: RunDate = None,
+    profile: Annotated[Profile | None, typer.Option(help="Size of the world; default demo.")] = None,
+    customers: Annotated[int | None, typer.Option(min=20, help="Customers, in place of the profile's.")] = None,
+    products: Annotated[int | None, typer.Option(min=100, help="Products, in place of the profile's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the world; default 42.")] = None,
+    warehouse: Warehouse = None,
+    backtest: Annotated[
+        bool, typer.Option(help="Also make the run date whose offers can be judged today, if it is missing.")
+    ] = True,
+) -> None:
+    """Bring the warehouse to a run date through Dagster and show one customer's ten offers.
+
+    Only what is missing of the history is made; what is derived for the date is made anew.
+
+    Examples: `metro run` · `metro run --date 2026-11-23` · `metro run --profile full --warehouse /data/full` ·
+    `metro run --customers 1000 --products 500 --warehouse /tmp/small`
+    """
+    from metro_assets.cli.running import bring_to
+    from metro_assets.cli.showing import show_next_steps, show_slate
+    from metro_assets.serving.queries import RecommendationReader
+
+    run_date = date.date() if date else today()
+    settings = settle(warehouse, run_date, profile, customers, products, seed)
+    bring_to(settings, run_date, console, backtest=backtest)
+    reader = RecommendationReader(settings.warehouse, settings.engine)
+    customer_id = reader.some_customer()
+    show_slate(console, reader.recommendations_of(customer_id, run_date=run_date))
+    show_next_steps(console, settings, customer_id)
+
+
+@app.command()
+@explaining
+def recommend(
+    customer: Annotated[str, typer.Argument(help="Customer id, Metro card or fiscal code (CUI).")],
+    date: RunDate = None,
+    algorithm: Annotated[str | None, typer.Option(help="A published algorithm; default the champion.")] = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Show a customer's offers as price tags, from the publication in force or from a past run date.
+
+    Examples: `metro recommend 17` · `metro recommend 17 --algorithm logistic` · `metro recommend 17 --date 2026-11-17`
+    """
+    from metro_assets.cli.showing import show_slate
+    from metro_assets.serving.queries import RecommendationReader
+
+    settings = settle(warehouse)
+    reader = RecommendationReader(settings.warehouse, settings.engine)
+    run_date = date.date() if date else None
+    found = reader.find_customer(customer, run_date)
+    show_slate(console, reader.recommendations_of(found.customer_id, algorithm, run_date))
+
+
+@app.command()
+@explaining
+def status(warehouse: Warehouse = None) -> None:
+    """Show partitions and sizes, the newest runs, champion, publication and drift.
+
+    Example: `metro status --warehouse /data/full`
+    """
+    from metro_assets.cli.running import newest_runs
+    from metro_assets.cli.showing import NEWEST_RUNS, runs_table, state_lines, tables_table
+    from metro_assets.storage.models import ModelStore
+    from metro_assets.storage.tables import Warehouse as Tables
+
+    settings = settle(warehouse)
+    tables = Tables(settings.warehouse, settings.engine)
+    if not tables.tables.exists():
+        raise WarehouseError(f"{settings.warehouse} is empty; fill it first: metro run")
+    for line in state_lines(settings, tables, ModelStore(settings.warehouse)):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(tables_table(tables))
+    console.print(runs_table(newest_runs(NEWEST_RUNS)))
+
+
+@app.command()
+@explaining
+def models(warehouse: Warehouse = None) -> None:
+    """List the fitted rankers with their metrics on days that they never saw; ★ marks the champion.
+
+    Example: `metro models`
+    """
+    from metro_assets.cli.showing import models_table
+    from metro_assets.storage.models import ModelStore
+
+    settings = settle(warehouse)
+    console.print(models_table(ModelStore(settings.warehouse)))
+
+
+@app.command()
+@explaining
+def rollback(
+    publication: Annotated[
+        bool, typer.Option("--publication", help="Put the publication before the one in force back instead.")
+    ] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="End a rollback: the next morning chooses the champion again.")
+    ] = False,
+    warehouse: Warehouse = None,
+) -> None:
+    """Put the previous champion back and keep it until it is released; its order is served at once.
+
+    Examples: `metro rollback` · `metro rollback --release` · `metro rollback --publication`
+    """
+    from metro_assets.cli.restoring import release_champion, restore_champion, restore_publication
+
+    settings = settle(warehouse)
+    if publication:
+        console.print(restore_publication(settings), highlight=False)
+    elif release:
+        console.print(release_champion(settings), highlight=False)
+    else:
+        console.print(restore_champion(settings), highlight=False)
+
+
+@app.command()
+@explaining
+def docs(
+    page: Annotated[Page, typer.Argument(help="Which page to write.")],
+    output: Annotated[Path | None, typer.Option(help="File; default under ./docs.", dir_okay=False)] = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Write a generated page: the data contract from the schema, or the world measured against its facts.
+
+    Examples: `metro docs contract` · `metro docs world --warehouse /data/full`
+    """
+    from metro_assets.cli.documenting import write_contract, write_world
+
+    settings = settle(warehouse)
+    path = write_contract(output) if page is Page.CONTRACT else write_world(settings, output)
+    console.print(f"wrote {path}", highlight=False)
+
+
+@app.command()
+@explaining
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on the loopback interface.")] = 3000,
+    warehouse: Warehouse = None,
+) -> None:
+    """Run Dagster's web UI and the daemon of the schedule on the warehouse's instance, until ctrl-C.
+
+    Examples: `metro ui` · `metro ui --port 3100 --warehouse /data/full`
+    """
+    from metro_assets.cli.serving_ui import serve_ui
+    from metro_assets.cli.settling import make_dagster_home
+
+    settle(warehouse)
+    make_dagster_home()
+    serve_ui(port, console)

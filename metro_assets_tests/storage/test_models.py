@@ -1,0 +1,62 @@
+"""Fitted models: whole versions, a champion pointer, and the way back."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from metro_assets.storage.errors import WarehouseError
+from metro_assets.storage.models import ModelStore, Version
+
+MONDAY, TUESDAY, WEDNESDAY = (date(2026, 1, day) for day in (5, 6, 7))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    store = ModelStore(tmp_path)
+    for day in (MONDAY, TUESDAY, WEDNESDAY):
+        store.save("logistic_ranker", day, {"model.json": str(day).encode()}, {"auc": 0.7})
+    return store
+
+
+def test_a_version_comes_back_and_is_replaced_whole(store: ModelStore) -> None:
+    assert store.load("logistic_ranker", MONDAY) == {"model.json": b"2026-01-05"}
+    store.save("logistic_ranker", MONDAY, {"other.json": b"new"}, {"auc": 0.8})
+    assert store.load("logistic_ranker", MONDAY) == {"other.json": b"new"}
+    assert store.metadata("logistic_ranker", MONDAY) == {"auc": 0.8}
+    assert [version.run_date for version in store.versions("logistic_ranker")] == [MONDAY, TUESDAY, WEDNESDAY]
+
+
+def test_a_version_that_was_never_fitted_is_named_with_the_remedy(store: ModelStore) -> None:
+    with pytest.raises(WarehouseError, match=r"no logistic_ranker fitted for 2026-02-01.*metro run --date 2026-02-01"):
+        store.load("logistic_ranker", date(2026, 2, 1))
+
+
+def test_the_newest_choice_is_the_champion_and_a_backfill_does_not_replace_it(store: ModelStore) -> None:
+    store.promote("logistic_ranker", TUESDAY)
+    store.promote("logistic_ranker", MONDAY)
+    champion = store.champion()
+    assert champion is not None
+    assert champion.version == Version("logistic_ranker", TUESDAY)
+
+
+def test_rollback_puts_the_previous_back_and_pins_it_until_unpinned(store: ModelStore) -> None:
+    store.promote("logistic_ranker", MONDAY)
+    store.promote("logistic_ranker", TUESDAY)
+    assert store.rollback().version.run_date == MONDAY
+    assert store.promote("logistic_ranker", WEDNESDAY).version.run_date == MONDAY
+    store.unpin()
+    assert store.promote("logistic_ranker", WEDNESDAY).version.run_date == WEDNESDAY
+
+
+def test_rollback_without_a_previous_champion_says_so(store: ModelStore) -> None:
+    store.promote("logistic_ranker", MONDAY)
+    with pytest.raises(WarehouseError, match="no previous champion"):
+        store.rollback()
+
+
+def test_promoting_twice_on_a_day_keeps_one_entry(store: ModelStore) -> None:
+    store.promote("logistic_ranker", MONDAY)
+    store.promote("logistic_ranker", TUESDAY)
+    store.promote("logistic_ranker", TUESDAY)
+    assert store.rollback().version.run_date == MONDAY

@@ -39,8 +39,8 @@ def stored(rows: Relation) -> Relation:
     """
     name = f"stored_{next(_numbers)}"
     # A relation keeps the relation that it was queried from; the row count that `create` gives back keeps nothing else.
-    created = rows.query("rows", f"create temp table {name} as from rows")
-    return created.query("created", f"from temp.{name}").set_alias(name)
+    created: Relation = rows.query("rows", f"create temp table {name} as from rows")  # type: ignore[assignment]
+    return created.query("created", f"from temp.{name}").set_alias(name)  # type: ignore[union-attr]
 
 
 @contextmanager

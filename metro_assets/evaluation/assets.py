@@ -7,7 +7,7 @@ import dagster as dg
 import duckdb
 import polars as pl
 
-from metro_assets.config import Settings
+from metro_assets.config import Settings, load_settings
 from metro_assets.evaluation import pictures
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.evaluation.protocols import judge_pool, judge_shown
@@ -16,7 +16,7 @@ from metro_assets.orchestration.partitions import days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import table_asset
 
-SETTINGS = Settings()
+SETTINGS = load_settings()
 SERVED = -SETTINGS.evaluation.horizon_days
 OLDEST_SHOWN = -(SETTINGS.ranking.label_horizon_days + SETTINGS.ranking.test_days)
 
@@ -34,6 +34,7 @@ OLDEST_SHOWN = -(SETTINGS.ranking.label_horizon_days + SETTINGS.ranking.test_day
         "redemptions": days(SERVED, -1),
         "order_items": days(OLDEST_SHOWN - SETTINGS.evaluation.popularity_days, SERVED - 1),
     },
+    takes_range=False,
 )
 def evaluation_metrics(
     context: dg.AssetExecutionContext,

@@ -1,4 +1,4 @@
--- the whole pool of customers who redeemed something of it, with outcomes, scores and baselines
+-- the whole pool of customers who redeemed something of it, by algorithm, with outcomes and what the baselines need
 with redeemed as (
     select distinct customer_id, offer_id
     from redemptions
@@ -11,23 +11,19 @@ redeemers as (
     select distinct candidate_pool.customer_id
     from candidate_pool
     inner join redeemed using (customer_id, offer_id)
-),
-
-scores as (
-    pivot (select * from scored_candidates semi join redeemers using (customer_id))
-    on algorithm
-    using any_value(score)
-    group by customer_id, offer_id
 )
 
 select
-    scores.*,
+    scored_candidates.customer_id,
+    scored_candidates.offer_id,
+    scored_candidates.algorithm,
+    scored_candidates.score,
     (redeemed.offer_id is not null)::tinyint as label,
     interaction_features.bought_before,
     interaction_features.days_since_product,
     coalesce(popularity.buyers, 0) as popularity
-from scores
+from scored_candidates
+semi join redeemers using (customer_id)
 inner join interaction_features using (customer_id, offer_id)
 left join redeemed using (customer_id, offer_id)
 left join popularity using (offer_id)
-order by customer_id, offer_id

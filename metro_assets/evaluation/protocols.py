@@ -35,7 +35,7 @@ def judge_shown(
         return pl.DataFrame(schema=SCHEMA)
     first, last = span
     popularity = _popularity(order_items, offer_products, first, settings)
-    rows = query(__package__, "shown", holdout_scores=holdout_scores, popularity=popularity).pl()
+    rows = _by_offer(query(__package__, "shown", holdout_scores=holdout_scores, popularity=popularity), "slate_id")
     scores = _scores(rows, seed)
     if oracle is not None:
         scores[str(Baseline.ORACLE)] = _oracle_of_days(oracle, rows)
@@ -66,7 +66,7 @@ def judge_pool(
     if not customers:
         return pl.DataFrame(schema=SCHEMA)
     popularity = _popularity(order_items, offer_products, served, settings)
-    rows = query(
+    scored = query(
         __package__,
         "pool",
         scored_candidates=scored_candidates,
@@ -75,7 +75,8 @@ def judge_pool(
         redemptions=redemptions,
         popularity=popularity,
         parameters=bound,
-    ).pl()
+    )
+    rows = _by_offer(scored, "customer_id")
     scores = _scores(rows, seed)
     if oracle is not None and len(rows):
         scores[str(Baseline.ORACLE)] = oracle.redemption_probability(
@@ -114,6 +115,13 @@ def _popularity(order_items: Relation, offer_products: Relation, before: date, s
     return query(
         __package__, "popularity", order_items=order_items, offer_products=offer_products, parameters=bound
     ).materialize()
+
+
+def _by_offer(scored: Relation, list_column: str) -> pl.DataFrame:
+    """One row per list and offer, with a column of scores per algorithm."""
+    long: pl.DataFrame = scored.pl()
+    index = [column for column in long.columns if column not in {"algorithm", "score"}]
+    return long.pivot("algorithm", index=index, values="score").sort(list_column, "offer_id")
 
 
 def _scores(rows: pl.DataFrame, seed: int) -> dict[str, Floats]:

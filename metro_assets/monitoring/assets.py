@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from metro_assets.config import Settings
+from metro_assets.config import Settings, load_settings
 from metro_assets.distributions import Reference
 from metro_assets.monitoring import pictures
 from metro_assets.monitoring.drift import Quantity, drift, significant
@@ -22,7 +22,7 @@ from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
 from metro_assets.vocabulary import RANKING_FEATURES
 
-SETTINGS = Settings()
+SETTINGS = load_settings()
 RECENT = SETTINGS.monitoring.window_days
 HORIZON = SETTINGS.ranking.label_horizon_days
 Scorer = Callable[[ModelStore, str, date, np.typing.NDArray[np.float32], int], np.typing.NDArray[np.float32]]
@@ -33,6 +33,7 @@ References = Callable[[ModelStore, str, date], dict[str, Reference]]
 @table_asset(
     ins={"training_examples": days(-(RECENT + HORIZON) + 1, 0), "redemptions": days(-(RECENT + HORIZON), -1)},
     deps=["champion"],
+    takes_range=False,
 )
 def drift_log(
     context: dg.AssetExecutionContext,
@@ -102,7 +103,7 @@ def drift_is_not_significant(
     )
 
 
-@table_asset(deps=["published_recommendations", "evaluation_metrics", "drift_log"])
+@table_asset(deps=["published_recommendations", "evaluation_metrics", "drift_log"], takes_range=False)
 def pipeline_runs(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> pl.DataFrame:
     """What ran for the date, read from Dagster's event log; events of the day before belong to the date."""
     return table_runs(context.instance, date.fromisoformat(context.partition_key))

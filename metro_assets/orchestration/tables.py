@@ -18,13 +18,22 @@ from metro_assets.storage.contract import contract
 OWNERS = ["team:offers"]
 RETRY = dg.RetryPolicy(max_retries=2, delay=1)
 """For what can fail in passing: a lock held by another run, a busy disk."""
-SINGLE_RUN = dg.BackfillPolicy.single_run()
+RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
+ONE_DATE_A_RUN = dg.BackfillPolicy.multi_run(1)
 
 
 def table_asset(
-    *, ins: Mapping[str, dg.AssetIn] | None = None, deps: list[str] | None = None, kinds: tuple[str, ...] = ()
+    *,
+    ins: Mapping[str, dg.AssetIn] | None = None,
+    deps: list[str] | None = None,
+    kinds: tuple[str, ...] = (),
+    takes_range: bool = True,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Decorate a function whose name is a table of the contract and which returns its rows."""
+    """Decorate a function whose name is a table of the contract and which returns its rows.
+
+    `takes_range`: it makes a range of run dates in a single run; else a backfill gives each date a run of its own.
+    """
+    policy = RANGE_IN_ONE_RUN if takes_range else ONE_DATE_A_RUN
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         table = function.__name__
@@ -38,7 +47,7 @@ def table_asset(
             owners=OWNERS,
             kinds={"duckdb", *kinds},
             partitions_def=daily if is_partitioned else None,
-            backfill_policy=SINGLE_RUN if is_partitioned else None,
+            backfill_policy=policy if is_partitioned else None,
             retry_policy=RETRY,
             code_version=code_version(function),
             io_manager_key="io_manager",

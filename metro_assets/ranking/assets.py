@@ -7,11 +7,11 @@ import dagster as dg
 import duckdb
 import polars as pl
 
-from metro_assets.config import Settings
+from metro_assets.config import Settings, load_settings
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
-from metro_assets.orchestration.tables import OWNERS, RETRY, code_version, table_asset
+from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, RETRY, code_version, table_asset
 from metro_assets.ranking import pictures
 from metro_assets.ranking.examples import labelled, windows_before
 from metro_assets.ranking.fitting import SUSPICIOUS_AUC_WITHIN_LISTS, choose, fit_ranker, load_holdout, load_ranker
@@ -19,7 +19,7 @@ from metro_assets.ranking.scoring import score_pool
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import Algorithm
 
-RANKING = Settings().ranking
+RANKING = load_settings().ranking
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
 TODAY = days(0, 0)
@@ -32,6 +32,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         name=f"{algorithm}_ranker",
         ins={"training_examples": EXAMPLES, "redemptions": OUTCOMES},
         partitions_def=daily,
+        backfill_policy=ONE_DATE_A_RUN,
         owners=OWNERS,
         kinds={kind},
         retry_policy=RETRY,
@@ -90,6 +91,7 @@ boosted_trees_ranker = _ranker_asset(Algorithm.BOOSTED_TREES, "lightgbm")
 @dg.asset(
     deps=[dg.AssetDep(f"{algorithm}_ranker") for algorithm in Algorithm],
     partitions_def=daily,
+    backfill_policy=ONE_DATE_A_RUN,
     owners=OWNERS,
     kinds={"python"},
 )
@@ -113,7 +115,7 @@ def champion(
     )
 
 
-@table_asset(deps=[f"{algorithm}_ranker" for algorithm in Algorithm])
+@table_asset(deps=[f"{algorithm}_ranker" for algorithm in Algorithm], takes_range=False)
 def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
     """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
     run_date = date.fromisoformat(context.partition_key)
@@ -126,6 +128,7 @@ def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[M
     ins={"interaction_features": TODAY, "customer_features": TODAY, "offer_features": TODAY},
     deps=["champion"],
     kinds=("lightgbm",),
+    takes_range=False,
 )
 def scored_candidates(
     context: dg.AssetExecutionContext,

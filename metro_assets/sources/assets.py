@@ -14,7 +14,7 @@ from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.jobs import EVENT_TABLES, MASTER_TABLES, SOURCE_TABLES, STATE_TABLES
 from metro_assets.orchestration.metadata import written_metadata
 from metro_assets.orchestration.partitions import daily, run_dates
-from metro_assets.orchestration.tables import RETRY, SINGLE_RUN, code_version, table_spec
+from metro_assets.orchestration.tables import RANGE_IN_ONE_RUN, RETRY, code_version, table_spec
 from metro_assets.sources.interface import Frame, Source
 from metro_assets.storage.tables import Warehouse, Written
 
@@ -84,7 +84,7 @@ def master_data(
     name="state_of_the_date",
     specs=[table_spec(table, code_version=code_version(_ingest), deps=list(MASTER_TABLES)) for table in STATE_TABLES],
     partitions_def=daily,
-    backfill_policy=SINGLE_RUN,
+    backfill_policy=RANGE_IN_ONE_RUN,
     retry_policy=RETRY,
 )
 def state_of_the_date(
@@ -101,7 +101,7 @@ def state_of_the_date(
     name="events_of_the_day",
     specs=[table_spec(table, code_version=code_version(_ingest), deps=list(MASTER_TABLES)) for table in EVENT_TABLES],
     partitions_def=daily,
-    backfill_policy=SINGLE_RUN,
+    backfill_policy=RANGE_IN_ONE_RUN,
     retry_policy=RETRY,
 )
 def events_of_the_day(

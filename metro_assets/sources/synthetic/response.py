@@ -265,11 +265,10 @@ def _merged(
     """Purchases with further lines; the first of several for one product, none for a product that is bought anyway."""
     lines = bought.lines
     listed = lines.customer.astype(np.int64) * products + lines.product
-    code, first = np.unique(customer * products + product, return_index=True)
-    first = np.asarray(first)
+    code, first_index = np.unique(customer * products + product, return_index=True)
     at = np.searchsorted(listed, code)
     is_new = listed[np.minimum(at, len(listed) - 1)] != code if len(listed) else np.ones(len(code), dtype=bool)
-    at, first = at[is_new], first[is_new]
+    at, first = at[is_new], np.asarray(first_index)[is_new]
     return replace(
         bought,
         lines=Lines(

@@ -69,8 +69,10 @@ def _described(
 ) -> LiveOffers:
     names = [MECHANICS[code] for code in mechanic]
     anchor = _anchors(catalogue, seed, identifier, names, start)
-    product_start, products = _product_sets(catalogue, seed, identifier, names, anchor)
     terms = _terms(catalogue, seed, identifier, names, anchor)
+    product_start, products = _product_sets(
+        catalogue, seed, identifier, names, anchor, _least_prices(catalogue, terms, anchor)
+    )
     is_personal = np.array([name in PERSONAL for name in names])
     is_listed = np.array([name in LISTED for name in names])
     stores = np.ones((len(identifier), len(facts.STORES) + 1), dtype=bool)
@@ -86,7 +88,7 @@ def _described(
     frame = pl.DataFrame(
         {
             "offer_id": identifier.astype(np.int32),
-            "name": _titles(catalogue, names, terms, anchor),
+            "name": _titles(catalogue, names, terms, anchor, np.diff(product_start)),
             "mechanic": [str(name) for name in names],
             "benefit": terms.benefit.tolist(),
             "is_personal": is_personal,
@@ -169,16 +171,28 @@ def _season_categories(day: date) -> list[int]:
     return [codes.index(name) for name in names]
 
 
+def _least_prices(catalogue: Catalogue, terms: OfferTerms, anchor: Integers) -> Floats:
+    """Price from which a product can share the offer: RON off or a gift would make a much cheaper one free."""
+    is_amount = (terms.benefit == Benefit.AMOUNT) | (terms.benefit == Benefit.GIFT)
+    return np.where(is_amount, facts.LEAST_PRICE_IN_SET * catalogue.tiers.base_price_ron[anchor], 0.0)
+
+
 def _product_sets(
-    catalogue: Catalogue, seed: int, identifier: Integers, names: list[OfferMechanic], anchor: Integers
+    catalogue: Catalogue,
+    seed: int,
+    identifier: Integers,
+    names: list[OfferMechanic],
+    anchor: Integers,
+    least_price: Floats,
 ) -> tuple[Integers, Integers]:
     """Products of every offer: the anchor and others of its category, the likeliest to be bought with it first."""
     most = np.array([facts.PRODUCTS_PER_OFFER.get(name, 8) for name in names])
     wanted = 1 + (uniform(seed, "offer products", identifier) * most).astype(np.int64)
     by_category = [np.flatnonzero(catalogue.category == code) for code in range(len(CATEGORIES))]
     sets = []
-    for number, lead, size in zip(identifier, anchor, wanted, strict=True):
+    for number, lead, size, least in zip(identifier, anchor, wanted, least_price, strict=True):
         others = by_category[catalogue.category[lead]]
+        others = others[catalogue.tiers.base_price_ron[others] >= least]
         keys = np.log(uniform(seed, "offer product", number, others)) / np.sqrt(catalogue.popularity[others])
         keys[others == lead] = 1.0
         sets.append(np.sort(others[np.argsort(-keys, kind="stable")[:size]]))
@@ -201,13 +215,14 @@ def _terms(
     is_bonus, is_gift, is_unlock = (
         benefit == kind for kind in (Benefit.BONUS_UNITS, Benefit.GIFT, Benefit.TIER_UNLOCK)
     )
+    can_stack = is_bonus | (benefit == Benefit.PERCENT)
     bought = np.clip(np.round(1 / depth - 1), 2, 12)
     gift = _gifts(catalogue, seed, identifier, anchor)
     gift_value = catalogue.tiers.base_price_ron[gift]
     has_third = ~np.isnan(catalogue.tiers.tier3_quantity[anchor])
     return OfferTerms(
         benefit=benefit,
-        stacks_with_tiers=(uniform(seed, "stacks", identifier) < facts.STACKING_SHARE) & ~is_unlock,
+        stacks_with_tiers=(uniform(seed, "stacks", identifier) < facts.STACKING_SHARE) & can_stack,
         discount_share=np.where(benefit == Benefit.PERCENT, depth, nothing),
         discount_ron=np.where(benefit == Benefit.AMOUNT, np.maximum(np.round(depth * price, 1), 0.1), nothing),
         minimum_quantity=np.select(
@@ -240,8 +255,10 @@ def _gifts(catalogue: Catalogue, seed: int, identifier: Integers, anchor: Intege
     return gift
 
 
-def _titles(catalogue: Catalogue, names: list[OfferMechanic], terms: OfferTerms, anchor: Integers) -> list[str]:
-    """What the flyer says, e.g. "-25% Mozzarella bloc aro 1 kg"."""
+def _titles(
+    catalogue: Catalogue, names: list[OfferMechanic], terms: OfferTerms, anchor: Integers, sizes: Integers
+) -> list[str]:
+    """What the flyer says, e.g. "-25% Mozzarella bloc aro 1 kg și alte 3 produse"."""
     products = catalogue.frame["name"].to_list()
     titles = []
     for place, name in enumerate(names):
@@ -256,7 +273,8 @@ def _titles(catalogue: Catalogue, names: list[OfferMechanic], terms: OfferTerms,
             promise = f"cadou la {terms.minimum_quantity[place]:.0f} buc"
         else:
             promise = f"prețul de la treapta {terms.unlocked_tier[place]:.0f} de la 1 buc"
-        titles.append(f"{_PREFIXES.get(name, '')}{promise} {products[anchor[place]]}")
+        others = {1: "", 2: " și încă un produs"}.get(sizes[place], f" și alte {sizes[place] - 1} produse")
+        titles.append(f"{_PREFIXES.get(name, '')}{promise} {products[anchor[place]]}{others}")
     return titles
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tomllib
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -64,41 +65,53 @@ def _counts(listing: dict[str, Any], products: int) -> list[int]:
     return [int(count) for count in counts]
 
 
-def _products_of(category: Category, facts_of: dict[str, Any], seed: int) -> Any:
+def _products_of(category: Category, listing: dict[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     """Products of a category in an order drawn from the seed, every name once."""
-    items = [item.split("|") for item in facts_of["items"]]
     place = CATEGORIES.index(category)
+    is_by_weight = listing.get("sold_by_weight", False)
+    own_brands = set(listing["own_brands"])
+    combinations = [
+        (item.split("|"), brand, pack, size / len(of["packs"]), 1 / len(of["packs"]))
+        for of in listing["ranges"]
+        for item in of["items"]
+        for brand in (*of["brands"], *listing["own_brands"])
+        for size, pack in enumerate(of["packs"])
+    ]
+    own = np.array([brand in own_brands for _, brand, *_ in combinations])
+    share = listing["own_brand_share"]
+    weight = np.where(own, share / own.sum(), (1 - share) / (~own).sum())
+    numbers = np.arange(len(combinations))
     for trait_number, trait in enumerate(facts.TRAITS):
-        brands = [(brand, False) for brand in facts_of["brands"]] + [(brand, True) for brand in facts_of["own_brands"]]
-        combinations = list(itertools.product(range(len(items)), brands, facts_of["packs"]))
-        own = np.array([is_own for _, (_, is_own), _ in combinations])
-        draws = uniform(seed, "assortment", place, trait_number, np.arange(len(combinations)))
-        share = facts_of["own_brand_share"]
-        weight = np.where(own, share / own.sum(), (1 - share) / (~own).sum())
+        draws = uniform(seed, "assortment", place, trait_number, numbers)
+        price_draws = uniform(seed, "price", place, trait_number, numbers)
         for number in np.argsort(-np.log(draws) / weight, kind="stable"):
-            item_number, (brand, is_own), pack = combinations[number]
-            item, subcategory, low, high, kinds = items[item_number]
-            position = uniform(seed, "price", place, trait_number, np.array([number]))[0]
+            (item, subcategory, low, high, kinds), brand, pack, smaller, step = combinations[number]
+            # A larger pack costs more; a price per kg does not follow the pack.
+            position = price_draws[number] if is_by_weight else smaller + step * price_draws[number]
             price = float(low) * (float(high) / float(low)) ** position
-            price *= facts.OWN_BRAND_PRICE_FACTOR.get(brand, 0.92 if is_own else 1.0)
-            unit = "kg" if facts_of["units"][0] == "kg" and pack in {"vrac", "proaspăt vrac"} else facts_of["units"][-1]
-            if facts_of["units"] == ["kg"]:
-                unit = "kg"
+            price *= facts.OWN_BRAND_PRICE_FACTOR.get(brand, 0.92 if own[number] else 1.0)
             yield {
                 "name": " ".join(part for part in (item, trait, brand, pack) if part),
                 "brand": brand,
-                "is_own_brand": is_own,
+                "is_own_brand": bool(own[number]),
                 "category": str(category),
                 "subcategory": subcategory,
-                "unit": unit,
+                "unit": "kg" if is_by_weight else _unit(pack),
                 "pack_size": pack,
-                "vat_share": facts_of["vat"],
+                "vat_share": listing["vat"],
                 "price": round(price, 2),
-                "margin": facts_of["margin"],
-                "tagespreis_share": facts_of["tagespreis_share"],
-                "animal": facts_of.get("animal", False),
+                "margin": listing["margin"],
+                "tagespreis_share": listing["tagespreis_share"],
+                "animal": listing.get("animal", False),
                 "tags": sum(1 << BUSINESS_TYPES.index(kind) for kind in _kinds(kinds)),
             }
+
+
+def _unit(pack: str) -> str:
+    """Unit of sale: several in one wrapping are a case."""
+    if " x " in pack:
+        return "bax"
+    return "set" if pack.startswith("set ") else "buc"
 
 
 def _kinds(text: str) -> set[BusinessType]:

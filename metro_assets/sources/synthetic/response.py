@@ -265,10 +265,11 @@ def _merged(
     """Purchases with further lines; the first of several for one product, none for a product that is bought anyway."""
     lines = bought.lines
     listed = lines.customer.astype(np.int64) * products + lines.product
-    code, first_index = np.unique(customer * products + product, return_index=True)
+    wanted: Integers = np.asarray(customer * products + product, dtype=np.int64)
+    code, first = np.unique(wanted, return_index=True)
     at = np.searchsorted(listed, code)
     is_new = listed[np.minimum(at, len(listed) - 1)] != code if len(listed) else np.ones(len(code), dtype=bool)
-    at, first = at[is_new], np.asarray(first_index)[is_new]
+    at, first = at[is_new], first[is_new]
     return replace(
         bought,
         lines=Lines(

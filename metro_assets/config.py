@@ -122,7 +122,7 @@ class Evaluation(Section):
 
     cutoff: int = Field(10, ge=1, description="k of NDCG@k, precision@k, recall@k")
     horizon_days: int = Field(7, ge=1, description="days in which a recommendation may be redeemed")
-    popularity_days: int = Field(28, ge=1, description="days of purchases behind the popularity baseline")
+    baseline_days: int = Field(28, ge=1, description="days of purchases behind popularity and repeat purchase")
     bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of customers")
 
 

@@ -25,9 +25,7 @@ def test_one_size_is_overridden_and_the_profile_gives_the_others(tmp_path: Path)
     assert (sizes.customers, sizes.products, sizes.history_days) == (1000, 10_000, 180)
 
 
-def test_command_wins_over_environment_over_file_over_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_wins_over_environment_over_file_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings(tmp_path).ranking.train_days == 42
     (tmp_path / "settings.toml").write_text("[ranking]\ntrain_days = 30\n")
     assert load_settings(tmp_path).ranking.train_days == 30

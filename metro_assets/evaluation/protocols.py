@@ -12,7 +12,7 @@ from metro_assets.config import Evaluation
 from metro_assets.evaluation.judging import SCHEMA, Lists, Occasion, judge
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.metrics import Floats, expected_calibration_error
-from metro_assets.sql import Relation, query, values
+from metro_assets.sql import Relation, query, stored, values
 from metro_assets.vocabulary import Algorithm, Baseline, Protocol, Strategy
 
 HOLDOUT, SERVED = "HOLDOUT", "SERVED"
@@ -34,8 +34,8 @@ def judge_shown(
     if span[0] is None:
         return pl.DataFrame(schema=SCHEMA)
     first, last = span
-    popularity = _popularity(order_items, offer_products, first, settings)
-    rows = _by_offer(query(__package__, "shown", holdout_scores=holdout_scores, popularity=popularity), "slate_id")
+    baselines = _baselines(holdout_scores, order_items, offer_products, first, settings)
+    rows = _by_offer(query(__package__, "shown", holdout_scores=holdout_scores, **baselines), "slate_id")
     scores = _scores(rows, seed)
     if oracle is not None:
         scores[str(Baseline.ORACLE)] = _oracle_of_days(oracle, rows)
@@ -46,7 +46,6 @@ def judge_shown(
 
 def judge_pool(
     scored_candidates: Relation,
-    interaction_features: Relation,
     candidate_pool: Relation,
     offers: Relation,
     recommendations: Relation,
@@ -65,16 +64,15 @@ def judge_pool(
     customers = candidate_pool.aggregate("count(distinct customer_id)").fetchall()[0][0]
     if not customers:
         return pl.DataFrame(schema=SCHEMA)
-    popularity = _popularity(order_items, offer_products, served, settings)
+    baselines = _baselines(scored_candidates, order_items, offer_products, served, settings)
     scored = query(
         __package__,
         "pool",
         scored_candidates=scored_candidates,
-        interaction_features=interaction_features,
         candidate_pool=candidate_pool,
         redemptions=redemptions,
-        popularity=popularity,
         parameters=bound,
+        **baselines,
     )
     rows = _by_offer(scored, "customer_id")
     scores = _scores(rows, seed)
@@ -109,12 +107,16 @@ def judge_pool(
     )
 
 
-def _popularity(order_items: Relation, offer_products: Relation, before: date, settings: Evaluation) -> Relation:
-    """Customers who bought the products of each offer in the weeks before a date: offer_id, buyers."""
-    bound = values(first_date=before - timedelta(days=settings.popularity_days), last_date=before)
-    return query(
-        __package__, "popularity", order_items=order_items, offer_products=offer_products, parameters=bound
-    ).materialize()
+def _baselines(
+    scored: Relation, order_items: Relation, offer_products: Relation, before: date, settings: Evaluation
+) -> dict[str, Relation]:
+    """What the weeks before a date say: buyers of each offer's products, and each customer's own purchases of them."""
+    bound = values(first_date=before - timedelta(days=settings.baseline_days), last_date=before)
+    tables = {"order_items": order_items, "offer_products": offer_products}
+    return {
+        "popularity": stored(query(__package__, "popularity", parameters=bound, **tables)),
+        "purchases": stored(query(__package__, "purchases", parameters=bound, scored=scored, **tables)),
+    }
 
 
 def _by_offer(scored: Relation, list_column: str) -> pl.DataFrame:
@@ -126,13 +128,12 @@ def _by_offer(scored: Relation, list_column: str) -> pl.DataFrame:
 
 def _scores(rows: pl.DataFrame, seed: int) -> dict[str, Floats]:
     """Scores of the algorithms and of the baselines that need no truth."""
-    since = rows["days_since_product"].cast(pl.Float64).fill_null(1e9).to_numpy()
     scores = {str(name): rows[str(name)].cast(pl.Float64).to_numpy() for name in Algorithm if str(name) in rows.columns}
     return {
         **scores,
         str(Baseline.RANDOM): np.random.default_rng(seed).random(len(rows)),
         str(Baseline.POPULARITY): rows["popularity"].cast(pl.Float64).to_numpy(),
-        str(Baseline.REPEAT_PURCHASE): rows["bought_before"].cast(pl.Float64).fill_null(0).to_numpy() - since * 1e-6,
+        str(Baseline.REPEAT_PURCHASE): rows["repeat_purchase"].cast(pl.Float64).to_numpy(),
     }
 
 

@@ -1,4 +1,4 @@
--- the hold-out rows of both fits, with the popularity of their offers
+-- the hold-out rows of both fits, with what the baselines need
 select
     holdout_scores.impression_id,
     holdout_scores.slate_id,
@@ -10,8 +10,8 @@ select
     holdout_scores.position,
     holdout_scores.policy,
     holdout_scores.label,
-    holdout_scores.bought_before,
-    holdout_scores.days_since_product,
-    coalesce(popularity.buyers, 0) as popularity
+    coalesce(popularity.buyers, 0) as popularity,
+    coalesce(purchases.weight, 0) as repeat_purchase
 from holdout_scores
 left join popularity using (offer_id)
+left join purchases using (customer_id, offer_id)

@@ -176,7 +176,6 @@ def _references(examples: Examples, scores: npt.NDArray[np.float32], bins: int) 
 
 
 def _holdout_frame(algorithm: Algorithm, test: Examples, scores: npt.NDArray[np.float32]) -> pl.DataFrame:
-    names = list(RANKING_FEATURES)
     return pl.DataFrame(
         {
             "impression_id": test.impression_id,
@@ -189,8 +188,6 @@ def _holdout_frame(algorithm: Algorithm, test: Examples, scores: npt.NDArray[np.
             "policy": test.policy,
             "label": test.label,
             "score": scores,
-            "bought_before": test.features[:, names.index("bought_before")],
-            "days_since_product": pl.Series(test.features[:, names.index("days_since_product")]).fill_nan(None),
         }
     )
 

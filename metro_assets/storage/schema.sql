@@ -391,8 +391,6 @@ create table holdout_scores (
     policy varchar not null,
     label tinyint not null check (label in (0, 1)),
     score float not null check (score between 0 and 1),
-    bought_before float,
-    days_since_product float,
     primary key (impression_id, algorithm)
 );
 comment on table holdout_scores is 'One row is an impression of the newest settled days, scored by an algorithm whose fit did not see those days.';

@@ -120,7 +120,7 @@ FUNDING_SHARE = (0.2, 0.8)
 REGIONAL_SHARE = 0.15
 """Offers that hold in a part of the stores only (assumed)."""
 STACKING_SHARE = 0.35
-"""Percentages and free units that stack with the price tiers (assumed); an amount, a gift, an unlocked tier never do."""
+"""Percentages and free units that stack with the price tiers (assumed); amounts, gifts and unlocked tiers never do."""
 LEAST_PRICE_IN_SET = 0.8
 """Products that share an amount off or a gift cost at least this much of the lead product's price (assumed)."""
 PRODUCTS_PER_OFFER = {

@@ -75,7 +75,7 @@ def test_a_bad_setting_is_named(tmp_path: Path, asked: dict, words: str) -> None
 
 def test_an_unknown_environment_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METRO_CUSTOMERS", "5")
-    with pytest.raises(ConfigurationError, match="METRO_CUSTOMERS names no setting; known: .*METRO_SIZES"):
+    with pytest.raises(ConfigurationError, match=r"METRO_CUSTOMERS names no setting; known: .*METRO_SIZES"):
         load_settings(tmp_path)
 
 

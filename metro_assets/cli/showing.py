@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
 from rich.console import Console
 from rich.panel import Panel
@@ -70,9 +71,9 @@ def show_next_steps(console: Console, settings: Settings, customer_id: int) -> N
 
 def tables_table(warehouse: Warehouse) -> Table:
     """Every table with its partitions, newest rows and size."""
-    table = Table(title="tables", title_justify="left", header_style="bold")
-    for name in ("table", "partitions", "first", "last", "rows of the last", "MB"):
-        table.add_column(name, justify="left" if name == "table" else "right")
+    table = _table("tables", "table")
+    for name in ("dates", "first", "last", "newest rows", "MB"):
+        table.add_column(name, justify="right", no_wrap=True)
     with warehouse.connection() as connection:
         for shape in contracts().values():
             days: list[date] = warehouse.partitions(shape.name) if shape.is_partitioned else []
@@ -121,9 +122,7 @@ def drift_line(warehouse: Warehouse) -> str:
 
 def runs_table(rows: list[tuple[str, ...]]) -> Table:
     """The newest runs of the instance."""
-    table = Table(title="newest runs", title_justify="left", header_style="bold")
-    for name in ("started", "job", "run dates", "status", "seconds", "run"):
-        table.add_column(name)
+    table = _table("newest runs", "started", "job", "run dates", "status", "seconds", "run")
     colours = {"SUCCESS": "green", "FAILURE": "red"}
     for row in rows:
         colour = colours.get(row[3], "yellow")
@@ -133,9 +132,9 @@ def runs_table(rows: list[tuple[str, ...]]) -> Table:
 
 def models_table(models: ModelStore) -> Table:
     """Every fitted ranker with its metrics; the champion is marked."""
-    table = Table(title="rankers", title_justify="left", header_style="bold")
-    for name in ("", "ranker", "run date", "AUC", "AUC within lists", "NDCG@10", "ECE", "train rows", "window"):
-        table.add_column(name, justify="right" if name.isupper() or "@" in name or "AUC" in name else "left")
+    table = _table("rankers, on the newest settled days, which their fit did not see", "", "ranker", "run date")
+    for name in ("AUC", "in lists", "NDCG@10", "ECE", "trained on"):
+        table.add_column(name, justify="right", no_wrap=True)
     champion = models.champion()
     for version in reversed(models.versions()):
         metadata = models.metadata(version.name, version.run_date)
@@ -144,9 +143,15 @@ def models_table(models: ModelStore) -> Table:
             continue
         mark = "★" if champion and champion.version == version else ""
         figures = [_figure(metrics.get(name)) for name in ("auc", "auc_within_lists", "ndcg_at_10", "ece")]
-        window = metadata.get("windows", {}).get("test", [])
         rows = metadata.get("rows", {}).get("train", 0)
-        table.add_row(mark, version.name, str(version.run_date), *figures, f"{rows:,}", " to ".join(window))
+        table.add_row(mark, version.name.removesuffix("_ranker"), str(version.run_date), *figures, f"{rows:,}")
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+    for name in columns:
+        table.add_column(name, no_wrap=True)
     return table
 
 

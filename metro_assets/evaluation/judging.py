@@ -13,7 +13,7 @@ import polars as pl
 
 from metro_assets.config import Evaluation
 from metro_assets.evaluation.bootstrap import interval, resampled_means
-from metro_assets.metrics import Floats, ListMetrics, auc, expected_calibration_error, list_metrics
+from metro_assets.metrics import Floats, ListMetrics, auc, list_metrics
 from metro_assets.vocabulary import Baseline, Protocol
 
 REFERENCE = str(Baseline.REPEAT_PURCHASE)
@@ -58,7 +58,6 @@ class Occasion:
 def judge(
     lists: Lists,
     occasion: Occasion,
-    probabilities: set[str],
     settings: Evaluation,
     seed: int,
     all_lists: int | None = None,
@@ -66,8 +65,8 @@ def judge(
     """One row per algorithm, population and metric, as `evaluation_metrics` has it.
 
     REDEEMERS are lists with at least one redemption; ALL counts the others as zero. Differences of NDCG to the repeat
-    purchase baseline come from the same resamples. `probabilities` names the scores whose calibration has a meaning;
-    `all_lists` is the number of lists where only those with a redemption are given.
+    purchase baseline come from the same resamples. `all_lists` is the number of lists where only those with a
+    redemption are given.
     """
     if not len(lists.list_id):
         return pl.DataFrame(schema=SCHEMA)
@@ -115,9 +114,6 @@ def judge(
         if all_lists is None:
             score = lists.scores[algorithm]
             rows.append(_row(occasion, algorithm, "ALL", "auc", auc(lists.label, score), None, None, everyone, total))
-            if algorithm in probabilities:
-                error = expected_calibration_error(lists.label, score)
-                rows.append(_row(occasion, algorithm, "ALL", "ece", error, None, None, everyone, total))
     return pl.DataFrame(rows, schema=SCHEMA)
 
 

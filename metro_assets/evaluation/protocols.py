@@ -28,7 +28,8 @@ def judge_shown(
 ) -> pl.DataFrame:
     """Metrics of the rankers' first fits on their test window: lists as shown, scores blind to the position.
 
-    The oracle knows the place at which each offer was shown, for it is a ceiling.
+    The oracle knows the place at which each offer was shown, for it is a ceiling. Calibration at the places as shown
+    stands with each model.
     """
     span = holdout_scores.aggregate("min(shown_date), max(shown_date)").fetchall()[0]
     if span[0] is None:
@@ -41,7 +42,7 @@ def judge_shown(
         scores[str(Baseline.ORACLE)] = _oracle_of_days(oracle, rows)
     lists = _lists(rows, rows["slate_id"].to_numpy(), scores)
     occasion = Occasion(Protocol.SHOWN, HOLDOUT, first, last)
-    return judge(lists, occasion, {str(name) for name in Algorithm}, settings, seed)
+    return judge(lists, occasion, settings, seed)
 
 
 def judge_pool(
@@ -100,7 +101,7 @@ def judge_pool(
     ).pl()
     return pl.concat(
         [
-            judge(lists, occasion, set(), settings, seed, all_lists=customers),
+            judge(lists, occasion, settings, seed, all_lists=customers),
             _recall_rows(recall, occasion),
             _calibration_rows(calibration, occasion),
         ]

@@ -57,7 +57,7 @@ def planned_runs(
 ) -> list[PlannedRun]:
     """The runs that bring the warehouse to a run date, in order: only what is missing, then the date itself.
 
-    With `backtest`, the run date whose recommendations can be judged today is made too if it is missing.
+    With `backtest`, a warehouse that has recommended nothing yet also makes the run date that can be judged today.
     """
     start, yesterday = settings.calendar_start, run_date - timedelta(days=1)
     horizon = timedelta(days=settings.evaluation.horizon_days)
@@ -65,7 +65,7 @@ def planned_runs(
     runs = [PlannedRun("history", *span) for span in _missing(start, yesterday, ingested)]
     past = run_date - horizon
     wants_past = backtest and (past - start).days >= BACKTEST_MINIMUM_DAYS
-    makes_past = wants_past and not warehouse.exists("recommendations", past)
+    makes_past = wants_past and not warehouse.partitions("recommendations")
     reach = timedelta(days=settings.ranking.example_days + settings.ranking.label_horizon_days)
     earliest = max(start, (past if makes_past else run_date) - reach)
     made = set(warehouse.partitions("training_examples"))

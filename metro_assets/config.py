@@ -85,7 +85,7 @@ class Ranking(Section):
     maximum_rows: int = Field(
         300_000,
         ge=1000,
-        description="train rows; beyond it, lists without a redemption are sampled and weighted",
+        description="train rows; beyond it, lists are sampled and weighted",
     )
     selection_metric: Literal["auc", "auc_within_lists", "ndcg_at_10"] = Field(
         "auc", description="picks the champion on validation"

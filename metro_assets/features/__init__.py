@@ -1,4 +1,4 @@
-"""The sixteen features of customers, offers and pairs, as known at a moment: for serving and for training alike.
+"""The features of customers, offers and pairs, as known at a moment: for serving and for training alike.
 
 What belongs here: what events say of a customer or an offer before a date. What does not: which offers are retrieved,
 how they are ranked, and any label.

@@ -18,7 +18,7 @@ from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days, run_dates
 from metro_assets.orchestration.tables import table_asset
 from metro_assets.sql import Relation, dated, on_date, query, union
-from metro_assets.vocabulary import CUSTOMER_FEATURES, INTERACTION_FEATURES
+from metro_assets.vocabulary import CUSTOMER_FEATURES, FURTHER_INTERACTION_FEATURES, INTERACTION_FEATURES
 
 WINDOW = load_settings().features.window_days
 
@@ -175,7 +175,12 @@ def interaction_features(
             ),
             settings.features,
         )
-        parts.append(dated(features.select("customer_id", "offer_id", *INTERACTION_FEATURES), run_date))
+        parts.append(
+            dated(
+                features.select("customer_id", "offer_id", *INTERACTION_FEATURES, *FURTHER_INTERACTION_FEATURES),
+                run_date,
+            )
+        )
     return union(parts)
 
 

@@ -1,4 +1,4 @@
--- the four features of a customer and an offer at a moment
+-- the features of a customer and an offer at a moment
 with customer_totals as (
     select
         customer_id,
@@ -94,7 +94,8 @@ select
             when purchases.last_date is not null then parameters.default_cycle_days
         end,
         parameters.days_since_product_cap
-    )::float as days_since_product
+    )::float as days_since_product,
+    coalesce(purchases.purchase_count, 0)::float as product_purchases
 from pairs
 cross join parameters
 inner join offer_features using (offer_id, as_of_date)

@@ -47,7 +47,7 @@ def features_of_pairs(
     offer_features: Relation | pl.DataFrame,
     settings: Features,
 ) -> Relation:
-    """The four features of each pair: customer_id, offer_id, as_of_date and `vocabulary.INTERACTION_FEATURES`.
+    """The features of each pair: customer_id, offer_id, as_of_date and the interaction features of `vocabulary`.
 
     Parameters
     ----------

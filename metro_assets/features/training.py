@@ -1,4 +1,4 @@
-"""Training examples: impressions with the sixteen features as they stood when each was shown, many days in one pass."""
+"""Training examples: impressions with the features as they stood when each was shown, many days in one pass."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ select
     pair_features.bought_before,
     pair_features.category_affinity_score,
     pair_features.price_sensitivity_match,
-    pair_features.days_since_product
+    pair_features.days_since_product,
+    pair_features.product_purchases
 from shown
 inner join customer_features
     on shown.customer_id = customer_features.customer_id and shown.run_date = customer_features.as_of_date

@@ -1,4 +1,4 @@
-"""Gradient boosted trees (LightGBM) on the sixteen features and the position."""
+"""Gradient boosted trees (LightGBM) on the features and the position."""
 
 from __future__ import annotations
 

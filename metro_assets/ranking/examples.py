@@ -24,14 +24,14 @@ class NotEnoughHistoryError(ValueError):
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows to learn from or to judge by, arrays [n]; features [n, 16] in the order of `RANKING_FEATURES`."""
+    """Rows to learn from or to judge by, arrays [n]; features [n, features] in the order of `RANKING_FEATURES`."""
 
     features: npt.NDArray[np.float32]
     position: npt.NDArray[np.float32]
     """Place in the list, NaN where unknown."""
     label: npt.NDArray[np.int8]
     weight: npt.NDArray[np.float32]
-    """Impressions that a row stands for: 1, or more where lists without a redemption were sampled."""
+    """Impressions that a row stands for: 1, or more where lists were sampled."""
     list_id: npt.NDArray[np.int64]
     customer_id: npt.NDArray[np.int64]
     offer_id: npt.NDArray[np.int64]
@@ -92,23 +92,27 @@ def labelled(training_examples: Relation, redemptions: Relation, run_date: date,
 def load_examples(
     labelled_rows: Relation, window: tuple[date, date], seed: int, maximum_rows: int | None = None
 ) -> Examples:
-    """Rows of a window in the order of their ids; beyond the maximum, lists without a redemption are sampled.
+    """Rows of a window in the order of their ids; beyond the maximum, lists are sampled.
 
-    A list is kept or left whole, by a hash of its id and the seed, and weighted by the inverse of the kept share.
+    A list is kept or left whole, by a hash of its id and the seed, and weighted by the inverse of its kept share. Lists
+    with a redemption get at least half of the rows: they are few and say most.
     """
     bound = values(first_date=window[0], last_date=window[1])
-    share = 1.0
+    kept_with = kept_without = 1.0
     if maximum_rows is not None:
         with_redemption, without = query(
             __package__, "list_counts", labelled=labelled_rows, parameters=bound
         ).fetchall()[0]
-        share = min(1.0, max(maximum_rows - with_redemption, 0) / max(without, 1))
-        share = max(share, min(1.0, 1000 / max(without, 1)))
+        room = max(maximum_rows / 2, maximum_rows - without)
+        kept_with = min(1.0, room / max(with_redemption, 1))
+        kept_without = min(1.0, (maximum_rows - kept_with * with_redemption) / max(without, 1))
     frame = query(
         __package__,
         "sampled",
         labelled=labelled_rows,
-        parameters=bound.with_columns(kept_share=pl.lit(share), seed=pl.lit(seed)),
+        parameters=bound.with_columns(
+            kept_with=pl.lit(kept_with), kept_without=pl.lit(kept_without), seed=pl.lit(seed)
+        ),
     ).pl()
     return Examples(
         features=frame.select(pl.col(RANKING_FEATURES).cast(pl.Float32).fill_null(float("nan"))).to_numpy(),

@@ -24,6 +24,7 @@ HEAVY_TAILED = (
     "offer_redemption_rate",
     "category_affinity_score",
     "days_since_product",
+    "product_purchases",
 )
 FILE = "logistic.json"
 _HEAVY = np.array([name in HEAVY_TAILED for name in RANKING_FEATURES])
@@ -31,7 +32,7 @@ _HEAVY = np.array([name in HEAVY_TAILED for name in RANKING_FEATURES])
 
 @dataclass(frozen=True)
 class LogisticRanker:
-    """Coefficients per column: the sixteen features, a mark for each feature that can be missing, the log position."""
+    """Coefficients per column: the features, a mark for each feature that can be missing, the log position."""
 
     mean: list[float]
     scale: list[float]

@@ -1,4 +1,4 @@
--- the sixteen features of the candidates of a range of customers
+-- the features of the candidates of a range of customers
 with bounded as (
     select pool.*
     from pool
@@ -24,7 +24,8 @@ select
     bought_before,
     category_affinity_score,
     price_sensitivity_match,
-    days_since_product
+    days_since_product,
+    product_purchases
 from bounded
 inner join customer_features using (customer_id)
 inner join offer_features using (offer_id)

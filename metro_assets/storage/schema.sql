@@ -322,6 +322,7 @@ create table interaction_features (
     category_affinity_score float check (category_affinity_score >= 0),
     price_sensitivity_match float check (price_sensitivity_match between 0 and 1),
     days_since_product float check (days_since_product >= 0),
+    product_purchases float not null check (product_purchases >= 0),
     primary key (customer_id, offer_id)
 );
 comment on table interaction_features is 'One row is a candidate (customer x offer) with the features of the pair at the opening of the run date.';
@@ -329,6 +330,7 @@ comment on column interaction_features.bought_before is '1 if one of the offer''
 comment on column interaction_features.category_affinity_score is 'the category''s share in the customer''s spend over its share in the segment''s spend';
 comment on column interaction_features.price_sensitivity_match is 'how the offer''s depth fits the depths that the customer reacted to, 0..1';
 comment on column interaction_features.days_since_product is 'days since the offer''s products were last bought over the customer''s own cycle; capped; null: never in the window';
+comment on column interaction_features.product_purchases is 'order lines of the offer''s products in the window';
 
 create table training_examples (
     run_date date not null,
@@ -356,9 +358,10 @@ create table training_examples (
     bought_before float,
     category_affinity_score float,
     price_sensitivity_match float,
-    days_since_product float
+    days_since_product float,
+    product_purchases float
 );
-comment on table training_examples is 'One row is an impression of the day before the run date with the 16 features as they stood when it was shown; the label is joined when a ranker is fitted.';
+comment on table training_examples is 'One row is an impression of the day before the run date with the features as they stood when it was shown; the label is joined when a ranker is fitted.';
 comment on column training_examples.shown_date is 'day of the impression = run date - 1; the features know only what was recorded before it';
 
 -- candidates, ranking, selection ---------------------------------------------------------------------------------

@@ -85,7 +85,10 @@ class Ranking(Section):
     maximum_rows: int = Field(
         300_000,
         ge=1000,
-        description="train rows; beyond it, lists are sampled and weighted",
+        description="train rows; beyond it, lists are sampled and weighted, half of the rows with a redemption",
+    )
+    maximum_judged_rows: int = Field(
+        200_000, ge=1000, description="rows of validation and of test; beyond it, lists are sampled uniformly"
     )
     selection_metric: Literal["auc", "auc_within_lists", "ndcg_at_10"] = Field(
         "auc", description="picks the champion on validation"
@@ -122,7 +125,7 @@ class Evaluation(Section):
 
     cutoff: int = Field(10, ge=1, description="k of NDCG@k, precision@k, recall@k")
     horizon_days: int = Field(7, ge=1, description="days in which a recommendation may be redeemed")
-    baseline_days: int = Field(28, ge=1, description="days of purchases behind popularity and repeat purchase")
+    popularity_days: int = Field(28, ge=1, description="days of purchases behind the popularity baseline")
     bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of customers")
 
 

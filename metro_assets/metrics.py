@@ -34,10 +34,9 @@ def ranks_within_lists(list_id: npt.ArrayLike, score: npt.ArrayLike, item_id: np
     [3, 2, 1, 1]
     """
     lists = np.asarray(list_id)
-    order = np.lexsort((np.asarray(item_id), -np.asarray(score, dtype=np.float64), lists))
-    ordered = lists[order]
+    order = _ranked(lists, np.asarray(score, dtype=np.float64), np.asarray(item_id))
     ranks = np.empty(len(lists), dtype=np.int64)
-    ranks[order] = np.arange(len(lists)) - np.searchsorted(ordered, ordered) + 1
+    ranks[order] = _place_in_run(lists[order])
     return ranks
 
 
@@ -57,8 +56,11 @@ def list_metrics(
     if not len(lists):
         empty = np.empty(0)
         return ListMetrics(np.empty(0, np.int64), np.empty(0, np.int64), empty, empty, empty, empty, empty)
-    rank = ranks_within_lists(lists, score, item_id)
-    identifier, group = np.unique(lists, return_inverse=True)
+    order = _ranked(lists, np.asarray(score, dtype=np.float64), np.asarray(item_id))
+    lists, labels, scores = lists[order], labels[order], np.asarray(score, dtype=np.float64)[order]
+    rank = _place_in_run(lists)
+    group = np.cumsum(np.diff(lists, prepend=lists[0]) != 0)
+    identifier = lists[rank == 1]
     count = len(identifier)
     relevant = np.bincount(group, labels, minlength=count)
     in_top = (rank <= cutoff) * labels
@@ -76,7 +78,7 @@ def list_metrics(
         precision=hits / cutoff,
         recall=np.divide(hits, relevant, out=none.copy(), where=relevant > 0),
         reciprocal_rank=np.where(relevant > 0, 1.0 / first, np.nan),
-        auc=_auc_of_lists(group, labels, np.asarray(score, dtype=np.float64), np.asarray(relevant, dtype=np.float64)),
+        auc=_auc_of_lists(group, rank, labels, scores, np.asarray(relevant, dtype=np.float64)),
     )
 
 
@@ -115,17 +117,27 @@ def reliability(label: npt.ArrayLike, probability: npt.ArrayLike, bins: int = 10
     return table
 
 
-def _auc_of_lists(group: Integers, labels: Floats, score: Floats, relevant: Floats) -> Floats:
-    """Tie-aware AUC inside every list that has both classes; NaN elsewhere."""
-    order = np.lexsort((score, group))
-    ordered_group, ordered_score = group[order], score[order]
-    is_new = np.ones(len(order), dtype=bool)
-    is_new[1:] = (np.diff(ordered_group) != 0) | (np.diff(ordered_score) != 0)
+def _ranked(lists: Integers, score: Floats, item_id: npt.NDArray[np.generic]) -> Integers:
+    """Places of the rows by list, falling score and item."""
+    return np.lexsort((item_id, -score, lists))
+
+
+def _place_in_run(ordered: npt.NDArray[np.generic]) -> Integers:
+    """Place of every row among those of equal value before and after it, from 1."""
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(ordered) else np.empty(0, int)
+    sizes = np.diff(np.append(starts, len(ordered)))
+    return np.arange(len(ordered)) - np.repeat(starts, sizes) + 1
+
+
+def _auc_of_lists(group: Integers, rank: Integers, labels: Floats, score: Floats, relevant: Floats) -> Floats:
+    """Tie-aware AUC inside every list that has both classes, NaN elsewhere; rows by list and falling score."""
+    is_new = np.ones(len(group), dtype=bool)
+    is_new[1:] = (np.diff(group) != 0) | (np.diff(score) != 0)
     tie = np.cumsum(is_new) - 1
-    place = np.arange(len(order)) - np.searchsorted(ordered_group, ordered_group) + 1.0
-    midrank = (np.bincount(tie, place) / np.bincount(tie))[tie]
+    middle = (np.bincount(tie, rank) / np.bincount(tie))[tie]
     size = np.bincount(group, minlength=len(relevant))
-    rank_sum = np.bincount(ordered_group, midrank * labels[order], minlength=len(relevant))
+    from_below = size[group] + 1 - middle
+    rank_sum = np.bincount(group, from_below * labels, minlength=len(relevant))
     pairs = relevant * (size - relevant)
     wins = rank_sum - relevant * (relevant + 1) / 2
     inside: Floats = np.divide(wins, pairs, out=np.full(len(relevant), np.nan), where=pairs > 0)

@@ -25,13 +25,14 @@ OLDEST_SHOWN = -(SETTINGS.ranking.label_horizon_days + SETTINGS.ranking.test_day
     ins={
         "holdout_scores": days(0, 0),
         "scored_candidates": days(SERVED, SERVED, may_be_missing=True),
+        "interaction_features": days(SERVED, SERVED, may_be_missing=True),
         "candidate_pool": days(SERVED, SERVED, may_be_missing=True),
         "recommendations": days(SERVED, SERVED, may_be_missing=True),
         "offers": days(SERVED, SERVED),
         "offer_products": days(OLDEST_SHOWN, SERVED),
         "impressions": days(SERVED, SERVED),
         "redemptions": days(SERVED, -1),
-        "order_items": days(OLDEST_SHOWN - SETTINGS.evaluation.baseline_days, SERVED - 1),
+        "order_items": days(OLDEST_SHOWN - SETTINGS.evaluation.popularity_days, SERVED - 1),
     },
     takes_range=False,
 )
@@ -39,6 +40,7 @@ def evaluation_metrics(
     context: dg.AssetExecutionContext,
     holdout_scores: duckdb.DuckDBPyRelation,
     scored_candidates: duckdb.DuckDBPyRelation,
+    interaction_features: duckdb.DuckDBPyRelation,
     candidate_pool: duckdb.DuckDBPyRelation,
     recommendations: duckdb.DuckDBPyRelation,
     offers: duckdb.DuckDBPyRelation,
@@ -55,6 +57,7 @@ def evaluation_metrics(
     shown = judge_shown(holdout_scores, order_items, offer_products, truth, settings.evaluation, settings.seed)
     pool = judge_pool(
         scored_candidates,
+        interaction_features,
         candidate_pool,
         offers,
         recommendations,

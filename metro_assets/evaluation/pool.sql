@@ -19,10 +19,10 @@ select
     scored_candidates.algorithm,
     scored_candidates.score,
     (redeemed.offer_id is not null)::tinyint as label,
-    coalesce(popularity.buyers, 0) as popularity,
-    coalesce(purchases.weight, 0) as repeat_purchase
+    interaction_features.product_purchases as repeat_purchase,
+    coalesce(popularity.line_count, 0) as popularity
 from scored_candidates
 semi join redeemers using (customer_id)
+inner join interaction_features using (customer_id, offer_id)
 left join redeemed using (customer_id, offer_id)
 left join popularity using (offer_id)
-left join purchases using (customer_id, offer_id)

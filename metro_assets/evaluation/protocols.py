@@ -35,8 +35,8 @@ def judge_shown(
     if span[0] is None:
         return pl.DataFrame(schema=SCHEMA)
     first, last = span
-    baselines = _baselines(holdout_scores, order_items, offer_products, first, settings)
-    rows = _by_offer(query(__package__, "shown", holdout_scores=holdout_scores, **baselines), "slate_id")
+    popularity = _popularity(order_items, offer_products, first, settings)
+    rows = _by_offer(query(__package__, "shown", holdout_scores=holdout_scores, popularity=popularity), "slate_id")
     scores = _scores(rows, seed)
     if oracle is not None:
         scores[str(Baseline.ORACLE)] = _oracle_of_days(oracle, rows)
@@ -47,6 +47,7 @@ def judge_shown(
 
 def judge_pool(
     scored_candidates: Relation,
+    interaction_features: Relation,
     candidate_pool: Relation,
     offers: Relation,
     recommendations: Relation,
@@ -65,15 +66,16 @@ def judge_pool(
     customers = candidate_pool.aggregate("count(distinct customer_id)").fetchall()[0][0]
     if not customers:
         return pl.DataFrame(schema=SCHEMA)
-    baselines = _baselines(scored_candidates, order_items, offer_products, served, settings)
+    popularity = _popularity(order_items, offer_products, served, settings)
     scored = query(
         __package__,
         "pool",
         scored_candidates=scored_candidates,
+        interaction_features=interaction_features,
         candidate_pool=candidate_pool,
         redemptions=redemptions,
+        popularity=popularity,
         parameters=bound,
-        **baselines,
     )
     rows = _by_offer(scored, "customer_id")
     scores = _scores(rows, seed)
@@ -108,16 +110,12 @@ def judge_pool(
     )
 
 
-def _baselines(
-    scored: Relation, order_items: Relation, offer_products: Relation, before: date, settings: Evaluation
-) -> dict[str, Relation]:
-    """What the weeks before a date say: buyers of each offer's products, and each customer's own purchases of them."""
-    bound = values(first_date=before - timedelta(days=settings.baseline_days), last_date=before)
-    tables = {"order_items": order_items, "offer_products": offer_products}
-    return {
-        "popularity": stored(query(__package__, "popularity", parameters=bound, **tables)),
-        "purchases": stored(query(__package__, "purchases", parameters=bound, scored=scored, **tables)),
-    }
+def _popularity(order_items: Relation, offer_products: Relation, before: date, settings: Evaluation) -> Relation:
+    """Lines of the products of each offer in the weeks before a date: offer_id, line_count."""
+    bound = values(first_date=before - timedelta(days=settings.popularity_days), last_date=before)
+    return stored(
+        query(__package__, "popularity", order_items=order_items, offer_products=offer_products, parameters=bound)
+    )
 
 
 def _by_offer(scored: Relation, list_column: str) -> pl.DataFrame:

@@ -10,8 +10,7 @@ select
     holdout_scores.position,
     holdout_scores.policy,
     holdout_scores.label,
-    coalesce(popularity.buyers, 0) as popularity,
-    coalesce(purchases.weight, 0) as repeat_purchase
+    holdout_scores.product_purchases as repeat_purchase,
+    coalesce(popularity.line_count, 0) as popularity
 from holdout_scores
 left join popularity using (offer_id)
-left join purchases using (customer_id, offer_id)

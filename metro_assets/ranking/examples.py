@@ -90,19 +90,18 @@ def labelled(training_examples: Relation, redemptions: Relation, run_date: date,
 
 
 def load_examples(
-    labelled_rows: Relation, window: tuple[date, date], seed: int, maximum_rows: int | None = None
+    labelled_rows: Relation, window: tuple[date, date], seed: int, maximum_rows: int, *, is_balanced: bool = False
 ) -> Examples:
     """Rows of a window in the order of their ids; beyond the maximum, lists are sampled.
 
-    A list is kept or left whole, by a hash of its id and the seed, and weighted by the inverse of its kept share. Lists
-    with a redemption get at least half of the rows: they are few and say most.
+    A list is kept or left whole, by a hash of its id and the seed, and weighted by the inverse of its kept share. All
+    lists have the same share, so that unweighted metrics hold; or, balanced, those with a redemption get at least half
+    of the rows: they are few and say most.
     """
     bound = values(first_date=window[0], last_date=window[1])
-    kept_with = kept_without = 1.0
-    if maximum_rows is not None:
-        with_redemption, without = query(
-            __package__, "list_counts", labelled=labelled_rows, parameters=bound
-        ).fetchall()[0]
+    with_redemption, without = query(__package__, "list_counts", labelled=labelled_rows, parameters=bound).fetchall()[0]
+    kept_with = kept_without = min(1.0, maximum_rows / max(with_redemption + without, 1))
+    if is_balanced:
         room = max(maximum_rows / 2, maximum_rows - without)
         kept_with = min(1.0, room / max(with_redemption, 1))
         kept_without = min(1.0, (maximum_rows - kept_with * with_redemption) / max(without, 1))

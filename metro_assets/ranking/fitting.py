@@ -75,9 +75,11 @@ def fit_ranker(
 ) -> FittedRanker:
     """Fit one algorithm on the train window, judge it on the test window, fit it anew on all windows for serving."""
     own_seed = partition_seed(seed, algorithm, run_date)
-    train = load_examples(labelled_rows, windows.train, own_seed, settings.maximum_rows)
-    validation = load_examples(labelled_rows, windows.validation, own_seed)
-    test = load_examples(labelled_rows, windows.test, own_seed)
+    train = load_examples(labelled_rows, windows.train, own_seed, settings.maximum_rows, is_balanced=True)
+    # Both algorithms are judged on the same lists.
+    shared_seed = partition_seed(seed, "judged lists", run_date)
+    validation = load_examples(labelled_rows, windows.validation, shared_seed, settings.maximum_judged_rows)
+    test = load_examples(labelled_rows, windows.test, shared_seed, settings.maximum_judged_rows)
     first = RANKERS[algorithm].fit(train, validation, settings, own_seed, threads)
     raw = {
         name: first.raw_scores(part.features, part.position, threads)
@@ -85,7 +87,7 @@ def fit_ranker(
     }
     calibration = fit_calibration(raw["validation"], validation.label, validation.weight)
     holdout = _holdout_frame(algorithm, test, score(first, calibration, test.features, threads))
-    everything = load_examples(labelled_rows, windows.whole, own_seed, settings.maximum_rows)
+    everything = load_examples(labelled_rows, windows.whole, own_seed, settings.maximum_rows, is_balanced=True)
     served = first.refit(everything, settings, own_seed, threads)
     metadata: dict[str, Any] = {
         "algorithm": str(algorithm),
@@ -188,6 +190,7 @@ def _holdout_frame(algorithm: Algorithm, test: Examples, scores: npt.NDArray[np.
             "policy": test.policy,
             "label": test.label,
             "score": scores,
+            "product_purchases": test.features[:, RANKING_FEATURES.index("product_purchases")],
         }
     )
 

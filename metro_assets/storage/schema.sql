@@ -394,12 +394,14 @@ create table holdout_scores (
     policy varchar not null,
     label tinyint not null check (label in (0, 1)),
     score float not null check (score between 0 and 1),
+    product_purchases float not null check (product_purchases >= 0),
     primary key (impression_id, algorithm)
 );
 comment on table holdout_scores is 'One row is an impression of the newest settled days, scored by an algorithm whose fit did not see those days.';
 comment on column holdout_scores.shown_date is 'day of the impression, in the test window of the fit';
 comment on column holdout_scores.label is '1 if the offer was redeemed within the horizon';
 comment on column holdout_scores.score is 'calibrated probability if shown at the top';
+comment on column holdout_scores.product_purchases is 'the feature, as of the impression: the order of the repeat purchase baseline';
 
 create table scored_candidates (
     run_date date not null,

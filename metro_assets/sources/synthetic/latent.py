@@ -169,23 +169,23 @@ def _draw_pairs(
     log_taste = normal(seed, "taste", places[:, None], np.arange(len(CATEGORIES))[None, :])
     kept_share = 1 / (1 + np.exp(-facts.TASTE_SIGMA * 2 * log_taste))
     keep = uniform(seed, "taste keeps", owner, number) < kept_share[owner - places[0], catalogue.category[product]]
-    code = owner * len(catalogue) + product
-    unique = np.unique(np.concatenate([code[keep], code]))
-    rank = np.full(len(unique), len(code), dtype=np.int64)
-    order = np.concatenate([number[keep], number + int(tries.max())])
-    np.minimum.at(rank, np.searchsorted(unique, np.concatenate([code[keep], code])), order)
-    kept = _first_of_each(unique // len(catalogue), rank, size)
-    unique = unique[kept]
-    return unique // len(catalogue), unique % len(catalogue), bits(seed, "pair", unique)
+    # Kept draws come first, then the others; of a product drawn twice the first counts. Both sorts are of one integer.
+    span = 2 * int(tries.max())
+    turn = np.where(keep, number, number + tries.max())
+    draws = np.sort((owner * len(catalogue) + product) * span + turn)
+    pair = draws // span
+    is_first = np.diff(pair, prepend=-1) != 0
+    pair, turn = pair[is_first], draws[is_first] % span
+    kept = pair[_first_of_each(pair // len(catalogue), turn, span, size)]
+    return kept // len(catalogue), kept % len(catalogue), bits(seed, "pair", kept)
 
 
-def _first_of_each(owner: Integers, rank: Integers, size: Integers) -> npt.NDArray[np.bool_]:
-    """Of each owner's rows, the `size[owner]` of lowest rank; owners come sorted."""
-    order = np.lexsort((rank, owner))
-    sorted_owner = owner[order]
-    begin = np.searchsorted(sorted_owner, sorted_owner)
+def _first_of_each(owner: Integers, turn: Integers, span: int, size: Integers) -> npt.NDArray[np.bool_]:
+    """Of each owner's rows, the `size[owner]` of lowest turn, all below `span`; owners come sorted."""
+    order = np.argsort(owner * span + turn)
+    begin = np.searchsorted(owner, owner)
     kept = np.zeros(len(owner), dtype=bool)
-    kept[order] = np.arange(len(owner)) - begin < size[sorted_owner]
+    kept[order] = np.arange(len(owner)) - begin < size[owner]
     return kept
 
 

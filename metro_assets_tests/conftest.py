@@ -1,0 +1,58 @@
+"""One tiny day run through the command, once for all test processes; tests that change it work on a copy."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+# Definitions read their warehouse when they are imported: never a person's own one.
+os.environ["METRO_WAREHOUSE"] = tempfile.mkdtemp(prefix="metro-tests-")
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+for name in ("DAGSTER_HOME", "METRO_PROFILE", "METRO_SEED"):
+    os.environ.pop(name, None)
+
+import pytest  # noqa: E402
+from filelock import FileLock  # noqa: E402
+
+RUN_DATE = date(2026, 5, 18)
+Metro = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def program(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
+
+
+def metro(*arguments: object, warehouse: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """The `metro` command in a process of its own, on a warehouse."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("METRO_", "DAGSTER_HOME"))}
+    return subprocess.run(
+        [program("metro"), *map(str, arguments)],
+        env=environment | {"METRO_WAREHOUSE": str(warehouse), "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A warehouse after `metro run --profile tiny`, to be read only. `ran.log` beside it is what was printed."""
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    root, log = shared / "ran", shared / "ran.log"
+    with FileLock(shared / "ran.lock"):
+        if not log.exists():
+            done = metro("run", "--profile", "tiny", "--date", RUN_DATE, warehouse=root)
+            assert done.returncode == 0, done.stdout + done.stderr
+            log.write_text(done.stdout, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def copied(ran: Path, tmp_path: Path) -> Path:
+    """A copy of the warehouse that a test may change."""
+    return Path(shutil.copytree(ran, tmp_path / "warehouse", symlinks=True))

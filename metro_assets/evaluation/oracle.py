@@ -21,3 +21,9 @@ class Oracle(Protocol):
     ) -> npt.NDArray[np.float64]:
         """Probability that an offer live on the day, shown on it at the position (default: the top), is redeemed."""
         ...
+
+    def unprompted_probability(
+        self, day: date, customer_id: npt.NDArray[Any], offer_id: npt.NDArray[Any]
+    ) -> npt.NDArray[np.float64]:
+        """Probability that an offer live on the day is redeemed if the log goes on showing offers as it does."""
+        ...

@@ -60,7 +60,11 @@ def judge_pool(
     settings: Evaluation,
     seed: int,
 ) -> pl.DataFrame:
-    """Metrics of what was scored and served `horizon_days` before the run date, against what was redeemed since."""
+    """Metrics of what was scored and served `horizon_days` before the run date, against what was redeemed since.
+
+    What is redeemed depends on what the log showed meanwhile. The oracle is told what was shown before the date and
+    the log's probabilities for later, as a ranker could be at best.
+    """
     served = run_date - timedelta(days=settings.horizon_days)
     bound = values(first_date=served, last_date=run_date)
     customers = candidate_pool.aggregate("count(distinct customer_id)").fetchall()[0][0]
@@ -80,7 +84,7 @@ def judge_pool(
     rows = _by_offer(scored, "customer_id")
     scores = _scores(rows, seed)
     if oracle is not None and len(rows):
-        scores[str(Baseline.ORACLE)] = oracle.redemption_probability(
+        scores[str(Baseline.ORACLE)] = oracle.unprompted_probability(
             served, rows["customer_id"].to_numpy(), rows["offer_id"].to_numpy()
         )
     occasion = Occasion(Protocol.POOL, SERVED, served, run_date - timedelta(days=1))

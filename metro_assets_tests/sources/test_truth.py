@@ -58,6 +58,29 @@ def test_true_probabilities_are_frequencies(outcomes: pl.DataFrame) -> None:
     assert bottom["probability"].mean() == pytest.approx(bottom["label"].mean(), abs=0.01)
 
 
+def test_what_the_log_will_redeem_is_foreseen_as_a_frequency(world: World) -> None:
+    """Over all customers and live offers of a day, nothing assumed of what is shown next."""
+    truth, day, customers = Truth(world, HORIZON), DAYS[2], np.arange(1, 1001)
+    offers = world.state(day)["offers"]["offer_id"].to_numpy()
+    pairs = np.repeat(customers, len(offers)), np.tile(offers, len(customers))
+    probability = truth.unprompted_probability(day, *pairs)
+    redeemed = pl.concat(
+        pl.from_arrow(world.events(day + timedelta(days=ahead))["redemptions"]).select("customer_id", "offer_id")
+        for ahead in range(HORIZON)
+    ).unique()
+    label = (
+        pl.DataFrame({"customer_id": pairs[0].astype(np.int32), "offer_id": pairs[1]})
+        .join(
+            redeemed.with_columns(label=pl.lit(1)), on=["customer_id", "offer_id"], how="left", maintain_order="left"
+        )["label"]
+        .fill_null(0)
+    )
+    assert label.sum() > 400
+    assert probability.sum() / label.sum() == pytest.approx(1.0, abs=0.2)
+    shown_at_top = truth.redemption_probability(day, *pairs)
+    assert auc(label, probability) > auc(label, shown_at_top) > 0.8
+
+
 def test_the_truth_orders_far_better_than_chance(outcomes: pl.DataFrame) -> None:
     assert auc(outcomes["label"], outcomes["probability"]) > 0.8
 

@@ -74,14 +74,14 @@ class Response:
         bought = self._successes(day, present, shown)
         return self._without_spent(day, present, shown, bought)
 
-    def shown(self, day: int, customers: Integers) -> Shown:
-        """Impressions of the last two weeks, this day's included, that still work on the day."""
+    def shown(self, day: int, customers: Integers, since_days: int = 0) -> Shown:
+        """Impressions of the last two weeks, up to `since_days` before the day, that still work on the day."""
         offers = self._exposure.offers(day)
         place_of = np.full(len(self._businesses), -1, dtype=np.int64)
         place_of[customers] = np.arange(len(customers))
         shape = (len(customers), len(offers))
         position, age, first = (np.zeros(shape, dtype=np.uint8) for _ in range(3))
-        for back in range(facts.EXPOSURE_MEMORY_DAYS - 1, -1, -1):
+        for back in range(facts.EXPOSURE_MEMORY_DAYS - 1, since_days - 1, -1):
             slates = self._exposure.slates(day - back)
             mine = np.flatnonzero(place_of[slates.customer] >= 0)
             column = np.minimum(np.searchsorted(offers.offer_id, slates.offer_id[mine]), len(offers) - 1)

@@ -122,14 +122,26 @@ class Exposure:
         age = day - self._businesses.registered_day
         return np.flatnonzero((age > 0) & (age <= facts.ONBOARDING_DAYS))
 
+    def next_slate_days(self, day: int, customers: Integers) -> Integers:
+        """Days from the day, 0 for itself, until each customer is due for a slate."""
+        turn = (uniform(self._seed, "slate day", customers) * facts.SLATE_EVERY_DAYS).astype(np.int64)
+        days: Integers = (turn - day) % facts.SLATE_EVERY_DAYS
+        return days
+
+    def expected_shares(self, day: int, customers: Integers) -> Floats:
+        """Probability that each live offer is in a slate of the customer's, whatever the arm, [customers, O]."""
+        policy, exploration = (
+            facts.ARM_SHARES[arm] * self._shares(day, customers, np.full(len(customers), arm))
+            for arm in (POLICY, EXPLORATION)
+        )
+        may_be_shown = np.asarray(self._businesses.consents[customers].any(axis=1))
+        shares: Floats = (policy + exploration) * may_be_shown[:, None]
+        return shares
+
     def _slates(self, day: int) -> Slates:
         business = self._businesses
-        customers = np.arange(len(business))
-        turn = (uniform(self._seed, "slate day", customers) * facts.SLATE_EVERY_DAYS).astype(np.int64)
-        is_due = (
-            (turn == day % facts.SLATE_EVERY_DAYS) & (business.registered_day < day) & business.consents.any(axis=1)
-        )
-        due = np.flatnonzero(is_due)
+        is_due = self.next_slate_days(day, np.arange(len(business))) == 0
+        due = np.flatnonzero(is_due & (business.registered_day < day) & business.consents.any(axis=1))
         arm = choice(facts.ARM_SHARES, uniform(self._seed, "arm", due, day))
         shown = due[arm != HOLDOUT]
         shown_arm = arm[arm != HOLDOUT]

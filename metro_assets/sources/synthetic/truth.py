@@ -7,8 +7,9 @@ independent chances.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,11 @@ from metro_assets.pricing import PriceTiers, discount_depth
 from metro_assets.sources.synthetic import behaviour_facts as facts
 from metro_assets.sources.synthetic.draws import quick_bits
 from metro_assets.sources.synthetic.entities import Floats, Integers, LiveOffers
-from metro_assets.sources.synthetic.response import terms_of
+from metro_assets.sources.synthetic.response import NOT_SHOWN, terms_of
 from metro_assets.sources.synthetic.world import World
+
+Examination: TypeAlias = Callable[[int], Floats]
+"""Probability that each pair's offer is known by an impression on a visit so many days ahead."""
 
 
 class Truth:
@@ -35,8 +39,21 @@ class Truth:
         position: npt.NDArray[Any] | None = None,
     ) -> Floats:
         """Probability that an offer live on the day, shown on it at the position (default: the top), is redeemed."""
-        place = np.ones(len(customer_id), dtype=np.int64) if position is None else np.asarray(position, dtype=np.int64)
-        needed, caused = self._chances(day.toordinal(), _index(customer_id), np.asarray(offer_id), place)
+        customer = _index(customer_id)
+        place = np.ones(len(customer), dtype=np.int64) if position is None else np.asarray(position, dtype=np.int64)
+        needed, caused = self._chances(
+            day.toordinal(), customer, np.asarray(offer_id), self._shown_on_the_day(customer, place)
+        )
+        result: Floats = 1.0 - (1.0 - needed[1]) * (1.0 - caused)
+        return result
+
+    def unprompted_probability(self, day: date, customer_id: npt.NDArray[Any], offer_id: npt.NDArray[Any]) -> Floats:
+        """Probability that an offer live on the day is redeemed if the log goes on as it does.
+
+        Known are the impressions before the day; of the slates to come, the logging policy's probabilities.
+        """
+        moment, customer, offer = day.toordinal(), _index(customer_id), np.asarray(offer_id)
+        needed, caused = self._chances(moment, customer, offer, self._shown_by_the_log(moment, customer, offer))
         result: Floats = 1.0 - (1.0 - needed[1]) * (1.0 - caused)
         return result
 
@@ -49,30 +66,70 @@ class Truth:
         is_shown: bool,
     ) -> Floats:
         """Probability that one of the offer's products is bought in the horizon, with the offer shown or without."""
-        place = np.ones(len(customer_id), dtype=np.int64)
-        needed, caused = self._chances(day.toordinal(), _index(customer_id), np.asarray(offer_id), place)
+        customer = _index(customer_id)
+        at_top = self._shown_on_the_day(customer, np.ones(len(customer), dtype=np.int64))
+        needed, caused = self._chances(day.toordinal(), customer, np.asarray(offer_id), at_top)
         result: Floats = 1.0 - (1.0 - needed[0]) * (1.0 - caused) if is_shown else needed[0]
         return result
 
+    def _shown_on_the_day(self, customer: Integers, position: Integers) -> Examination:
+        """Each pair shown on the day at its position."""
+        attention = self._world.latents.attention[customer]
+        return lambda ahead: self._world.response.examination(position, ahead, attention)
+
+    def _shown_by_the_log(self, day: int, customer: Integers, offer_id: Integers) -> Examination:
+        """Each pair as shown before the day, and as the slates due on it and after it can be expected to show it."""
+        world = self._world
+        people, row = np.unique(customer, return_inverse=True)
+        offer = self._places(day, offer_id)
+        shown = world.response.shown(day, people, since_days=1)
+        position, age = shown.position[row, offer], shown.age_days[row, offer].astype(np.float64)
+        share = world.exposure.expected_shares(day, people)[row, offer]
+        due = world.exposure.next_slate_days(day, people)[row]
+        attention = world.latents.attention[customer]
+        places = np.arange(1, facts.SLATE_SIZE + 1)[:, None]
+
+        def examined(ahead: int) -> Floats:
+            before = np.where(position > NOT_SHOWN, world.response.examination(position, age + ahead, attention), 0.0)
+            unknown = 1.0 - before
+            for start in range(0, self._horizon, facts.SLATE_EVERY_DAYS):
+                since = ahead - due - start
+                read = world.response.examination(places, np.maximum(since, 0), attention).mean(axis=0)
+                unknown = unknown * (1.0 - np.where(since >= 0, share * read, 0.0))
+            result: Floats = 1.0 - unknown
+            return result
+
+        return examined
+
+    def _places(self, day: int, offer_id: Integers) -> Integers:
+        """Places of the offers among those live on the day."""
+        live = self._world.exposure.offers(day).offer_id
+        place: Integers = np.minimum(np.searchsorted(live, offer_id), len(live) - 1)
+        if not (live[place] == offer_id).all():
+            raise ValueError("every offer must be live on the day")
+        return place
+
     def _chances(
-        self, day: int, customer: Integers, offer_id: Integers, position: Integers
+        self, day: int, customer: Integers, offer_id: Integers, examination: Examination
     ) -> tuple[tuple[Floats, Floats], Floats]:
         """Per pair: chance of needing a product of the offer, of needing it under the offer; of a caused purchase."""
         offers = self._world.exposure.offers(day)
-        offer = np.minimum(np.searchsorted(offers.offer_id, offer_id), len(offers) - 1)
-        if not (offers.offer_id[offer] == offer_id).all():
-            raise ValueError("every offer must be live on the day")
+        offer = self._places(day, offer_id)
         remaining = np.minimum(self._horizon, offers.valid_to_day - day + 1)
         visit = np.array([self._world.visits.probability(day + ahead) for ahead in range(self._horizon)])
-        last, first_age = self._visit_chances(visit)
+        last, first = self._visit_chances(visit)
         code = customer * len(offers) + offer
         order = np.argsort(code, kind="stable")
         row, row_offer, request = self._covering_rows(offers, customer, code, order)
         holder = customer[request]
         due = self._due_by_horizon(day, row, holder, last, remaining[row_offer])
         attention = self._world.latents.attention[customer]
-        age = first_age[remaining[offer] - 1, customer]
-        examined = self._world.response.examination(position, age, attention)
+        examinations = [examination(ahead) for ahead in range(self._horizon)]
+        examined, weight = np.zeros(len(customer)), np.full(len(customer), 1e-9)
+        for ahead, known in enumerate(examinations):
+            share = np.where(ahead < remaining[offer], first[ahead, customer], 0.0)
+            examined, weight = examined + share * known, weight + share
+        examined = examined / weight
         aware = self._world.response.awareness(examined, attention, offers.is_personal[offer])
         repertoire = self._world.latents.repertoire
         product = repertoire.product[row]
@@ -92,25 +149,20 @@ class Truth:
             1.0 - np.exp(np.bincount(request, np.log1p(-np.minimum(chance, 1 - 1e-9)), minlength=len(customer)))
             for chance in (bought, redeemed)
         )
-        return (needs[0], needs[1]), self._caused(day, offers, customer, offer, position, visit, remaining) * holds
+        caused = self._caused(day, offers, customer, offer, examinations, visit, remaining)
+        return (needs[0], needs[1]), caused * holds
 
     def _visit_chances(self, visit: Floats) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """For horizons 1..h: chance that each day is the last visit [h, h, C]; expected age at the first [h, C]."""
+        """Chance that each day is the last visit, for horizons 1..h [h, h, C]; that it is the first [h, C]."""
         horizon, customers = visit.shape
         last = np.zeros((horizon, horizon, customers), dtype=np.float32)
-        age = np.zeros((horizon, customers), dtype=np.float32)
         for days in range(1, horizon + 1):
             after = np.ones(customers)
             for ahead in range(days - 1, -1, -1):
                 last[days - 1, ahead] = visit[ahead] * after
                 after = after * (1 - visit[ahead])
-            before, weight = np.ones(customers), np.zeros(customers)
-            for ahead in range(days):
-                age[days - 1] += ahead * visit[ahead] * before
-                weight += visit[ahead] * before
-                before = before * (1 - visit[ahead])
-            age[days - 1] /= np.maximum(weight, 1e-9)
-        return last, age
+        absent = np.cumprod(np.vstack([np.ones(customers), 1 - visit[:-1]]), axis=0)
+        return last, (visit * absent).astype(np.float32)
 
     def _covering_rows(
         self, offers: LiveOffers, customer: Integers, code: Integers, order: Integers
@@ -167,7 +219,7 @@ class Truth:
         offers: LiveOffers,
         customer: Integers,
         offer: Integers,
-        position: Integers,
+        examinations: list[Floats],
         visit: Floats,
         remaining: Integers,
     ) -> Floats:
@@ -177,11 +229,9 @@ class Truth:
         tiers, _ = world.response.prices(day)
         anchor = PriceTiers(*(values[offers.anchor[offer]] for values in tiers))
         depth = discount_depth(quantity, anchor, terms_of(offers.terms, offer))
-        attention = world.latents.attention[customer]
         taste = world.latents.taste[customer, offers.category[offer]]
         none = np.ones(len(customer))
-        for ahead in range(self._horizon):
-            examined = world.response.examination(position, np.full(len(customer), ahead), attention)
+        for ahead, examined in enumerate(examinations):
             chance = world.response.caused_probability(depth, examined, taste, world.latents.sensitivity[customer])
             none *= 1.0 - np.where(ahead < remaining[offer], visit[ahead, customer] * chance, 0.0)
         return 1.0 - none

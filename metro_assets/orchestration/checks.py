@@ -29,10 +29,14 @@ DATE_RULES = {
 
 
 def contract_checks(table: str, *, may_be_empty: bool = False) -> dg.AssetChecksDefinition:
-    """The checks of one table; all block what follows, for a broken table must stop the morning."""
+    """The checks of one table; all block what follows, for a broken table must stop the morning.
+
+    They wait for the tables that the table refers to, where those are made in the same run.
+    """
     shape = contract(table)
+    referenced = sorted({key.table for key in shape.foreign_keys})
     specs = [
-        dg.AssetCheckSpec(name, asset=table, blocking=True, description=text)
+        dg.AssetCheckSpec(name, asset=table, additional_deps=referenced, blocking=True, description=text)
         for name, text in {
             "is_not_empty": "there is at least one row",
             "keys_are_unique": f"no two rows share {', '.join(shape.key)}",

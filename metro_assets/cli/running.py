@@ -12,7 +12,7 @@ from rich.console import Console
 
 from metro_assets.cli.failures import RunFailedError
 from metro_assets.cli.progress import Failure, RunView
-from metro_assets.cli.settling import make_dagster_home
+from metro_assets.cli.settling import open_instance
 from metro_assets.config import TIME_ZONE, ConfigurationError, Settings
 from metro_assets.storage.tables import Warehouse
 
@@ -32,14 +32,11 @@ def bring_to(settings: Settings, run_date: date, console: Console, *, backtest: 
     ------
     RunFailedError : a step failed; what was made before it stays.
     """
-    make_dagster_home()
     with console.status("loading the pipeline"):
-        import dagster as dg
-
         from metro_assets.definitions import defs
         from metro_assets.orchestration.jobs import planned_runs, report_dead_runs
 
-        instance = dg.DagsterInstance.get()
+        instance = open_instance()
     warehouse = Warehouse(settings.warehouse, settings.engine)
     warehouse.sweep()
     if killed := report_dead_runs(instance):
@@ -51,17 +48,14 @@ def bring_to(settings: Settings, run_date: date, console: Console, *, backtest: 
 
 def newest_runs(count: int) -> list[tuple[str, ...]]:
     """The newest runs of the instance: start, job, run dates, status, seconds, id."""
-    import dagster as dg
-
     from metro_assets.orchestration.jobs import RANGE_END, RANGE_START
 
-    make_dagster_home()
     rows: list[tuple[str, ...]] = []
-    for record in dg.DagsterInstance.get().get_run_records(limit=count):
+    for record in open_instance().get_run_records(limit=count):
         run, start, end = record.dagster_run, record.start_time, record.end_time
         first = run.tags.get(RANGE_START) or run.tags.get("dagster/partition", "")
         last = run.tags.get(RANGE_END, first)
-        started = datetime.fromtimestamp(start, ZoneInfo(TIME_ZONE)).strftime("%Y-%m-%d %H:%M") if start else "-"
+        started = datetime.fromtimestamp(start, ZoneInfo(TIME_ZONE)).strftime("%m-%d %H:%M") if start else "-"
         seconds = f"{end - start:.0f}" if start and end else "-"
         dates = first if first == last else f"{first} to {last}"
         rows.append((started, run.job_name, dates, run.status.value, seconds, run.run_id[:8]))

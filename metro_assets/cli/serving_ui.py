@@ -13,6 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from metro_assets.cli.settling import open_instance
 from metro_assets.config import ConfigurationError
 from metro_assets.storage.errors import WarehouseError
 
@@ -30,6 +31,7 @@ def serve_ui(port: int, console: Console) -> None:
     ConfigurationError : the port is taken. WarehouseError : a child ended by itself.
     """
     _refuse_taken(port)
+    open_instance().dispose()
     commands = {
         "web server": ["dagster-webserver", "-h", LOOPBACK, "-p", str(port), "-m", MODULE],
         "daemon": ["dagster-daemon", "run", "-m", MODULE],

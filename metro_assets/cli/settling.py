@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 import metro_assets
 from metro_assets.config import SETTINGS_FILE, ConfigurationError, Settings, load_settings, today
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 DAGSTER_YAML = "dagster.yaml"
 
@@ -67,11 +72,17 @@ def _tell_children(settings: Settings, *, is_named: bool) -> None:
         os.environ["DAGSTER_HOME"] = str(settings.warehouse / "dagster")
 
 
-def make_dagster_home() -> Path:
-    """The folder of Dagster's instance with its settings in it, made if it is missing."""
+def open_instance() -> DagsterInstance:
+    """Dagster's instance in its home; folder, settings and databases are made where they are missing.
+
+    One process at a time: two that make the databases at once leave a version table with two heads, for good.
+    """
     home = Path(os.environ["DAGSTER_HOME"])
     home.mkdir(parents=True, exist_ok=True)
     ours = Path(metro_assets.__file__).parents[1] / DAGSTER_YAML
-    if ours.exists() and not os.path.lexists(home / DAGSTER_YAML):
-        (home / DAGSTER_YAML).symlink_to(ours)
-    return home
+    with FileLock(home / ".making.lock"):
+        if ours.exists() and not os.path.lexists(home / DAGSTER_YAML):
+            (home / DAGSTER_YAML).symlink_to(ours)
+        from dagster import DagsterInstance
+
+        return DagsterInstance.get()

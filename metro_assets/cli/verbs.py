@@ -196,8 +196,6 @@ def ui(
     Examples: `metro ui` · `metro ui --port 3100 --warehouse /data/full`
     """
     from metro_assets.cli.serving_ui import serve_ui
-    from metro_assets.cli.settling import make_dagster_home
 
     settle(warehouse)
-    make_dagster_home()
     serve_ui(port, console)

@@ -149,7 +149,9 @@ def models_table(models: ModelStore) -> Table:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+    """A table whose widest rows, those of `metro status`, fit into 80 columns."""
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.pad_edge = False
     for name in columns:
         table.add_column(name, no_wrap=True)
     return table

@@ -35,7 +35,12 @@ day = dg.define_asset_job(
     selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*MASTER_TABLES, *EVENT_TABLES),
     description="Everything that is derived for one run date, from features to the publication.",
 )
-JOBS = (history, examples, day)
+morning = dg.define_asset_job(
+    "morning",
+    selection=dg.AssetSelection.all(),
+    description="What the schedule launches: in each of its runs the tables of one of the jobs above.",
+)
+JOBS = (history, examples, day, morning)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> int:
     name="every_morning",
     cron_schedule="0 5 * * *",
     execution_timezone=TIME_ZONE,
-    target=dg.AssetSelection.all(),
+    target=morning,
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Ingest what is missing up to yesterday, then make today's recommendations.",
 )

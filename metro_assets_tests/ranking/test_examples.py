@@ -117,8 +117,9 @@ def test_a_redemption_counts_only_if_it_was_known_before_the_run_date(table: Tab
 
 
 def test_a_redemption_on_the_run_date_is_the_future(table: Table) -> None:
-    newest = impression(shown=RUN_DATE - 7 * DAY)
-    assert labels(table, [newest], [redemption(RUN_DATE, recorded=RUN_DATE - DAY)]) == {1: 0}
+    unsettled = impression(shown=RUN_DATE - 3 * DAY)
+    assert labels(table, [unsettled], [redemption(RUN_DATE, recorded=RUN_DATE - DAY)]) == {1: 0}
+    assert labels(table, [unsettled], [redemption(RUN_DATE - DAY)]) == {1: 1}
 
 
 def test_only_the_same_customer_and_offer_count(table: Table) -> None:

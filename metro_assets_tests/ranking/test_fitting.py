@@ -214,14 +214,21 @@ def test_references_of_a_sampled_fit_stand_for_the_whole_log(algorithm: Algorith
     sampled = fitted(algorithm, rows, SETTINGS.model_copy(update={"maximum_rows": 2000}))
     assert sampled.metadata["rows"]["refit"] < 2400
     assert sampled.metadata["impressions"]["refit"] == pytest.approx(4000, rel=0.1)
-    assert sampled.references["label"].rows == pytest.approx(sampled.metadata["impressions"]["refit"])
+    for reference in sampled.references.values():
+        assert reference.rows == pytest.approx(sampled.metadata["impressions"]["refit"])
 
 
 def test_both_algorithms_are_judged_on_the_same_lists(rows: Relation) -> None:
     few = SETTINGS.model_copy(update={"maximum_judged_rows": 300})
-    holdouts = [fitted(algorithm, rows, few).holdout for algorithm in sorted(RANKERS)]
-    assert len(holdouts[0]) < 600
-    assert holdouts[0]["impression_id"].equals(holdouts[1]["impression_id"])
+    first, second = (fitted(algorithm, rows, few) for algorithm in sorted(RANKERS))
+    assert len(first.holdout) < 600
+    assert first.holdout["impression_id"].equals(second.holdout["impression_id"])
+    counted = [
+        (model.metadata["rows"]["validation"], model.metadata["metrics"]["validation"]["lists_with_redemption"])
+        for model in (first, second)
+    ]
+    assert counted[0] == counted[1]
+    assert counted[0][0] < 600
 
 
 def test_judged_by_hand(rows: Relation) -> None:

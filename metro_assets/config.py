@@ -126,6 +126,9 @@ class Evaluation(Section):
     cutoff: int = Field(10, ge=1, description="k of NDCG@k, precision@k, recall@k")
     horizon_days: int = Field(7, ge=1, description="days in which a recommendation may be redeemed")
     popularity_days: int = Field(28, ge=1, description="days of purchases behind the popularity baseline")
+    maximum_judged_customers: int = Field(
+        10_000, ge=100, description="customers whose pool is judged; beyond it, customers are sampled uniformly"
+    )
     bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of customers")
 
 

@@ -25,6 +25,16 @@ class RunFailedError(WarehouseError):
     """A run through Dagster failed; the message says which step and what to do."""
 
 
+def own_errors() -> set[str]:
+    """Names of the errors whose message says what is wrong and what to do, whatever caused them."""
+    found: set[type[Exception]] = {ConfigurationError, WarehouseError}
+    fresh: list[type[Exception]] = list(found)
+    while fresh:
+        fresh = [kind for parent in fresh for kind in parent.__subclasses__() if kind not in found]
+        found.update(fresh)
+    return {kind.__name__ for kind in found}
+
+
 def explaining(verb: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """The verb, with what goes wrong said in one red line on standard error."""
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from metro_assets.cli.failures import own_errors
+
 if TYPE_CHECKING:
     from dagster import DagsterEvent, EventLogEntry
 
@@ -20,7 +22,7 @@ _SHORT = 80
 
 @dataclass
 class Failure:
-    """A step that failed, and the innermost reason."""
+    """A step that failed, and why: the outermost error of ours, else the innermost reason."""
 
     step: str
     error: str
@@ -105,11 +107,11 @@ class RunView:
             self.failed_checks.append(name)
 
     def _on_failure(self, event: DagsterEvent) -> None:
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
+        error, ours = event.step_failure_data.error, own_errors()
+        while error is not None and error.cause is not None and error.cls_name not in ours:
             error = error.cause
         name = (error.cls_name if error else None) or "error"
-        message = (error.message if error else "").strip()
+        message = " ".join((error.message if error else "").split())
         message = re.sub(rf"^[\w.]*{re.escape(name)}:\s*", "", message)
         self.failures.append(Failure(event.step_key or "", name, message))
         self.console.print(f"  [red]✗[/] {event.step_key}", highlight=False)

@@ -1,4 +1,5 @@
--- the whole pool of customers who redeemed something of it, by algorithm, with outcomes and what the baselines need
+-- the whole pool of judged customers who redeemed something of it, by algorithm, with outcomes and what the baselines
+-- need
 with redeemed as (
     select distinct customer_id, offer_id
     from redemptions
@@ -10,6 +11,7 @@ with redeemed as (
 redeemers as (
     select distinct candidate_pool.customer_id
     from candidate_pool
+    semi join judged_customers using (customer_id)
     inner join redeemed using (customer_id, offer_id)
 )
 

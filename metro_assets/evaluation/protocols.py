@@ -63,11 +63,19 @@ def judge_pool(
     """Metrics of what was scored and served `horizon_days` before the run date, against what was redeemed since.
 
     What is redeemed depends on what the log showed meanwhile. The oracle is told what was shown before the date and
-    the log's probabilities for later, as a ranker could be at best.
+    the log's probabilities for later, as a ranker could be at best. Recall and calibration are over all customers.
     """
     served = run_date - timedelta(days=settings.horizon_days)
     bound = values(first_date=served, last_date=run_date)
-    customers = candidate_pool.aggregate("count(distinct customer_id)").fetchall()[0][0]
+    judged_customers = stored(
+        query(
+            __package__,
+            "judged_customers",
+            candidate_pool=candidate_pool,
+            parameters=values(seed=seed, maximum_customers=settings.maximum_judged_customers),
+        )
+    )
+    customers = judged_customers.count("*").fetchall()[0][0]
     if not customers:
         return pl.DataFrame(schema=SCHEMA)
     popularity = _popularity(order_items, offer_products, served, settings)
@@ -77,6 +85,7 @@ def judge_pool(
         scored_candidates=scored_candidates,
         interaction_features=interaction_features,
         candidate_pool=candidate_pool,
+        judged_customers=judged_customers,
         redemptions=redemptions,
         popularity=popularity,
         parameters=bound,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import dagster as dg
 from metro_assets.orchestration.metadata import column_schema
 from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contract
+from metro_assets.storage.errors import explained
 
 OWNERS = ["team:offers"]
 RETRY = dg.RetryPolicy(max_retries=2, delay=1)
@@ -51,10 +53,21 @@ def table_asset(
             retry_policy=RETRY,
             code_version=code_version(function),
             io_manager_key="io_manager",
-        )(function)
+        )(_explaining(function))
         return definition
 
     return decorate
+
+
+def _explaining(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function; a damaged or foreign file that it meets while it computes is said with its remedy."""
+
+    @functools.wraps(function)
+    def explaining(*arguments: Any, **named: Any) -> Any:
+        with explained():
+            return function(*arguments, **named)
+
+    return explaining
 
 
 def table_spec(table: str, function: Callable[..., Any] | None = None, **arguments: Any) -> dg.AssetSpec:

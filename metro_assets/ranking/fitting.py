@@ -86,7 +86,10 @@ def fit_ranker(
         for name, part in (("validation", validation), ("test", test))
     }
     calibration = fit_calibration(raw["validation"], validation.label, validation.weight)
-    holdout = _holdout_frame(algorithm, test, score(first, calibration, test.features, threads))
+    at_top = {
+        name: score(first, calibration, part.features, threads)
+        for name, part in (("validation", validation), ("test", test))
+    }
     everything = load_examples(labelled_rows, windows.whole, own_seed, settings.maximum_rows, is_balanced=True)
     served = first.refit(everything, settings, own_seed, threads)
     metadata: dict[str, Any] = {
@@ -97,7 +100,7 @@ def fit_ranker(
         "impressions": {"train": float(train.weight.sum()), "refit": float(everything.weight.sum())},
         "redemptions": {"train": int(train.label.sum()), "validation": int(validation.label.sum())},
         "metrics": {
-            name: judged(part, score(first, calibration, part.features, threads), calibration.probability(raw[name]))
+            name: judged(part, at_top[name], calibration.probability(raw[name]))
             for name, part in (("validation", validation), ("test", test))
         },
         "importance": served.importance(),
@@ -107,6 +110,7 @@ def fit_ranker(
     }
     references = _references(everything, score(served, calibration, everything.features, threads), reference_bins)
     curve = reliability(test.label, calibration.probability(raw["test"]))
+    holdout = _holdout_frame(algorithm, test, at_top["test"])
     return FittedRanker(served, calibration, metadata, curve, references, holdout)
 
 

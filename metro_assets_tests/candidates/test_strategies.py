@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from operator import itemgetter
 
-import pytest
-
 from metro_assets.candidates.market import open_market
 from metro_assets.candidates.strategies import STRATEGIES
 from metro_assets.config import Candidates
@@ -157,10 +155,12 @@ def test_high_margin_is_margin_times_quantity_times_share_of_buyers() -> None:
     assert found_offers == {1: [2, 1], 2: [2, 1]}
 
 
-@pytest.mark.parametrize("margin", [None, 0.00, -1.00])
-def test_high_margin_leaves_out_what_earns_nothing_or_nobody_knows_what(margin: float | None) -> None:
-    margins = [described_offer(1, offer_margin_ron=margin), described_offer(2)]
-    assert found(Strategy.HIGH_MARGIN, bought=[purchases(1, 1), purchases(1, 2)], margins=margins) == {1: [2]}
+def test_high_margin_leaves_out_what_earns_nothing_or_nobody_knows_what() -> None:
+    margins = [described_offer(1, offer_margin_ron=None), described_offer(2, offer_margin_ron=0.00), described_offer(3)]
+    offers, covers = [offer(number) for number in (1, 2, 3, 4)], [*ONE_EACH, offer_product(4, 1)]
+    bought = [purchases(1, number) for number in (1, 2, 3)]
+    found_offers = found(Strategy.HIGH_MARGIN, bought=bought, offers=offers, offer_products=covers, margins=margins)
+    assert found_offers == {1: [3]}
 
 
 # what holds for every strategy ------------------------------------------------------------------------------------

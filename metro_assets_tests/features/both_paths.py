@@ -85,13 +85,14 @@ def daily(history: History, day: date, settings: Features) -> pl.DataFrame:
         history.redemptions,
         settings,
     )
+    stored_offers = of_offers.drop("category", "valid_to_date").rename({"as_of_date": "run_date"})
     of_pairs = features_of_pairs(
         moments.set_alias("moments").join(live.select("offer_id").set_alias("live"), "true"),
         moments,
         sums_at(day, bought, offer_products, history.products, history.customers),
         known_before(history.redemptions, day, settings.window_days),
         history.customers,
-        query("metro_assets.features", "described_offers", offers=live, offer_features=of_offers),
+        query("metro_assets.features", "described_offers", offers=live, offer_features=stored_offers),
         settings,
     )
     return (

@@ -164,7 +164,7 @@ def test_what_was_bought_on_one_day_only_has_no_cycle() -> None:
     assert (twice["order_count"], twice["cycle_days"]) == (2, None)
 
 
-@pytest.mark.parametrize("customers_per_range", [1, 2, 3, 4])
+@pytest.mark.parametrize("customers_per_range", [1, 3])
 def test_customers_taken_a_few_at_a_time_are_neither_lost_nor_doubled(customers_per_range: int) -> None:
     owners = [customer(number) for number in (7, 3, 20, 11)]
     lines = [line(ago(2) - timedelta(days=number), customer_id=number) for number in (3, 7, 11, 20)]

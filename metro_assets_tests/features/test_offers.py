@@ -74,30 +74,31 @@ def rate(**events: Sequence[Row]) -> float:
 # depth ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("quantity", "terms", "expected"),
-    [
-        (1, {"discount_share": 0.20}, 0.20),
-        (8, {"discount_share": 0.20}, 1 - 0.80 * 24.90 / 21.90),
-        (8, {"discount_share": 0.20, "stacks_with_tiers": True}, 0.20),
-        (1, {"benefit": Benefit.AMOUNT, "discount_ron": 5.00}, 5.00 / 24.90),
-        (1, {"benefit": Benefit.AMOUNT, "discount_ron": 30.00}, 1),
-        (1, {"benefit": Benefit.BONUS_UNITS, "minimum_quantity": 3, "free_quantity": 1}, 1 - 3 / 4),
-        (1, {"benefit": Benefit.GIFT, "minimum_quantity": 4, "gift_product_id": 2}, 8.00 / 4 / 24.90),
-        (1, {"benefit": Benefit.TIER_UNLOCK, "unlocked_tier": 2}, 1 - 21.90 / 24.90),
-        (8, {"benefit": Benefit.TIER_UNLOCK, "unlocked_tier": 2}, 0),
-        (8, {"benefit": Benefit.TIER_UNLOCK, "unlocked_tier": 3}, 1 - 18.00 / 21.90),
-    ],
-)
-def test_depth_of_every_mechanic_at_the_quantity_that_customers_buy(
-    quantity: float, terms: Row, expected: float
-) -> None:
+DEPTHS: list[tuple[float, Row, float]] = [
+    (1, {"discount_share": 0.20}, 0.20),
+    (8, {"discount_share": 0.20}, 1 - 0.80 * 24.90 / 21.90),
+    (8, {"discount_share": 0.20, "stacks_with_tiers": True}, 0.20),
+    (1, {"benefit": Benefit.AMOUNT, "discount_ron": 5.00}, 5.00 / 24.90),
+    (1, {"benefit": Benefit.AMOUNT, "discount_ron": 30.00}, 1),
+    (1, {"benefit": Benefit.BONUS_UNITS, "minimum_quantity": 3, "free_quantity": 1}, 1 - 3 / 4),
+    (1, {"benefit": Benefit.GIFT, "minimum_quantity": 4, "gift_product_id": 99}, 8.00 / 4 / 24.90),
+    (1, {"benefit": Benefit.TIER_UNLOCK, "unlocked_tier": 2}, 1 - 21.90 / 24.90),
+    (8, {"benefit": Benefit.TIER_UNLOCK, "unlocked_tier": 2}, 0),
+    (8, {"benefit": Benefit.TIER_UNLOCK, "unlocked_tier": 3}, 1 - 18.00 / 21.90),
+]
+"""Units that customers buy, what the offer promises, and its depth."""
+
+
+def test_depth_of_every_mechanic_at_the_quantity_that_customers_buy() -> None:
+    cases = list(enumerate(DEPTHS, start=1))
     found = described(
-        [offer(**terms)],
-        products=[product(1, **tiers()), product(2, base_price_ron=8.00)],
-        lines=[line(ago(3), quantity=quantity)],
+        [offer(number, **terms) for number, (_, terms, _) in cases],
+        [offer_product(number, number) for number, _ in cases],
+        products=[product(99, base_price_ron=8.00), *(product(number, **tiers()) for number, _ in cases)],
+        lines=[line(ago(3), number, quantity=quantity) for number, (quantity, _, _) in cases],
     )
-    assert found[1]["discount_depth"] == pytest.approx(expected)
+    for number, (quantity, terms, depth) in cases:
+        assert found[number]["discount_depth"] == pytest.approx(depth), (quantity, terms)
 
 
 def test_the_tier_trap_ten_percent_off_the_base_price_is_no_depth_to_who_buys_eight() -> None:
@@ -155,11 +156,15 @@ def test_depth_and_margin_are_means_over_the_products_and_prices_those_of_the_an
 # margin -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("funding_share", "own_share"), [(None, 1), (0.0, 1), (0.4, 0.6), (1.0, 0)])
-def test_the_supplier_pays_its_share_of_the_discount(funding_share: float | None, own_share: float) -> None:
-    found = described([offer(discount_share=0.20, funding_share=funding_share)])[1]
-    assert found["margin_impact_ron"] == pytest.approx(-own_share * 0.20 * 24.90)
-    assert found["offer_margin_ron"] == pytest.approx(24.90 - 15.00 - own_share * 0.20 * 24.90)
+def test_the_supplier_pays_its_share_of_the_discount() -> None:
+    funding = {1: None, 2: 0.0, 3: 0.4, 4: 1.0}
+    found = described(
+        [offer(number, discount_share=0.20, funding_share=share) for number, share in funding.items()],
+        [offer_product(number) for number in funding],
+    )
+    for number, own_share in {1: 1, 2: 1, 3: 1 - 0.4, 4: 0}.items():
+        assert found[number]["margin_impact_ron"] == pytest.approx(-own_share * 0.20 * 24.90)
+        assert found[number]["offer_margin_ron"] == pytest.approx(24.90 - 15.00 - own_share * 0.20 * 24.90)
 
 
 def test_an_unknown_cost_is_an_unknown_margin_not_an_unknown_depth() -> None:

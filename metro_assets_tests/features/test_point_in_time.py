@@ -73,11 +73,11 @@ COVERS = [offer_product(1, 1), offer_product(1, 3, is_anchor=False), offer_produ
 
 
 def random_history(seed: int) -> Tables:
-    """Twenty days in which customers buy, see and redeem at random, and a third of the rows become known late."""
+    """Twenty days in which customers buy, see and redeem at random; some rows are known late, some early."""
     random = np.random.default_rng(seed)
 
     def event(day: date) -> Row:
-        delay = int(random.choice([0, 0, 0, 0, 1, 3]))
+        delay = int(random.choice([0, 0, 0, 0, 1, 3, -1]))
         return {
             "run_date": day,
             "customer_id": int(random.integers(1, 5)),

@@ -203,15 +203,21 @@ def test_depths_of_another_segment_do_not_count() -> None:
 
 
 def test_redemptions_of_day_90_count_those_of_day_91_of_the_run_date_and_not_yet_known_do_not() -> None:
-    lines = [line(ago(90), unit_price_ron=90.00, offer_id=1)]
+    lines = [
+        line(ago(90), unit_price_ron=90.00, offer_id=1),
+        line(ago(5), unit_price_ron=60.00, offer_id=1, customer_id=2),
+    ]
     taken = [
         redemption(1, ago(91), discount_ron=50.00),
         redemption(2, ago(90), discount_ron=10.00),
         redemption(3, DAY, discount_ron=50.00),
         redemption(4, ago(5), discount_ron=50.00, recorded_date=DAY),
+        redemption(5, ago(5), discount_ron=40.00, customer_id=2),
     ]
-    found = described(lines, taken, depth=0.15)[1]
-    assert found["price_sensitivity_match"] == pytest.approx(match(0.15, 10 / (90 + 10)), rel=SINGLE)
+    found = described(lines, taken, customers=[customer(1), customer(2)], depth=0.15)[1]
+    segment = (10 + 40) / (10 + 40 + 90 + 60)
+    wanted = (1 * 10 / (10 + 90) + 5 * segment) / (1 + 5)
+    assert found["price_sensitivity_match"] == pytest.approx(match(0.15, wanted), rel=SINGLE)
 
 
 def test_redemptions_that_took_nothing_off_nothing_have_no_depth() -> None:

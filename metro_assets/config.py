@@ -11,10 +11,10 @@ import os
 import tomllib
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 TIME_ZONE = "Europe/Bucharest"
@@ -82,6 +82,7 @@ class Ranking(Section):
     train_days: int = Field(42, ge=1, description="days of impressions to train on")
     validation_days: int = Field(7, ge=1, description="next days: selection, early stopping, calibration")
     test_days: int = Field(7, ge=1, description="newest days: reported, never chosen on")
+    minimum_days: int = Field(9, ge=3, description="days of settled impressions below which nothing is fitted")
     maximum_rows: int = Field(
         300_000,
         ge=1000,
@@ -99,6 +100,15 @@ class Ranking(Section):
     learning_rate: float = Field(0.1, gt=0, description="shrinkage")
     minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
+
+    @model_validator(mode="after")
+    def _windows_are_long_enough(self) -> Self:
+        if self.example_days < self.minimum_days:
+            raise ValueError(
+                f"train_days + validation_days + test_days = {self.example_days} is less than minimum_days = "
+                f"{self.minimum_days}; lengthen a window"
+            )
+        return self
 
     @property
     def example_days(self) -> int:

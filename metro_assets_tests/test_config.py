@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metro_assets.config import PROFILES, ConfigurationError, load_settings, pin_world, today
+from metro_assets.config import PROFILES, ConfigurationError, Ranking, load_settings, pin_world, today
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +83,8 @@ def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("seed = \n")
     with pytest.raises(ConfigurationError, match=r"settings\.toml is not valid TOML"):
         load_settings(tmp_path)
+
+
+def test_windows_of_too_few_days_are_refused_as_a_setting() -> None:
+    with pytest.raises(ValueError, match="= 7 is less than minimum_days = 9"):
+        Ranking(train_days=5, validation_days=1, test_days=1)

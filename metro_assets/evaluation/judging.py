@@ -68,7 +68,7 @@ def judge(
     purchase baseline come from the same resamples. `all_lists` is the number of lists where only those with a
     redemption are given.
     """
-    if not len(lists.list_id):
+    if not len(lists.list_id) and not all_lists:
         return pl.DataFrame(schema=SCHEMA)
     k = settings.cutoff
     measured = {

@@ -139,8 +139,13 @@ def _by_offer(scored: Relation, list_column: str) -> pl.DataFrame:
 
 
 def _scores(rows: pl.DataFrame, seed: int) -> dict[str, Floats]:
-    """Scores of the algorithms and of the baselines that need no truth."""
-    scores = {str(name): rows[str(name)].cast(pl.Float64).to_numpy() for name in Algorithm if str(name) in rows.columns}
+    """Scores of the algorithms and of the baselines that need no truth; without rows, of every algorithm."""
+    unscored = pl.Series([], dtype=pl.Float64)
+    scores = {
+        str(name): rows[str(name)].cast(pl.Float64).to_numpy() if str(name) in rows.columns else unscored.to_numpy()
+        for name in Algorithm
+        if str(name) in rows.columns or rows.is_empty()
+    }
     return {
         **scores,
         str(Baseline.RANDOM): np.random.default_rng(seed).random(len(rows)),

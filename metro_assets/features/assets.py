@@ -1,5 +1,7 @@
 """The features as assets: which days each reads, and the pure functions that it calls."""
 
+from datetime import timedelta
+
 import dagster as dg
 import polars as pl
 
@@ -12,7 +14,7 @@ from metro_assets.features.customers import (
 )
 from metro_assets.features.offers import features_of_offers
 from metro_assets.features.pairs import features_of_pairs, sums_at
-from metro_assets.features.training import History, examples
+from metro_assets.features.training import History, Served, examples, examples_as_served
 from metro_assets.features.windows import known_before
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days, run_dates
@@ -21,6 +23,7 @@ from metro_assets.sql import Relation, dated, on_date, query, union
 from metro_assets.vocabulary import CUSTOMER_FEATURES, FURTHER_INTERACTION_FEATURES, INTERACTION_FEATURES
 
 WINDOW = load_settings().features.window_days
+SERVED_TABLES = ("customer_products", "customer_features", "offer_features")
 
 
 @table_asset(ins={"order_items": days(-WINDOW, -1)})
@@ -104,6 +107,7 @@ def offer_features(
         "order_items": days(-WINDOW - 1, -2),
         "impressions": days(-WINDOW - 1, -1),
         "redemptions": days(-WINDOW - 1, -2),
+        **{table: days(-1, -1, may_be_missing=True) for table in SERVED_TABLES},
     }
 )
 def training_examples(
@@ -117,9 +121,14 @@ def training_examples(
     order_items: Relation,
     impressions: Relation,
     redemptions: Relation,
+    customer_products: Relation,
+    customer_features: Relation,
+    offer_features: Relation,
     settings: dg.ResourceParam[Settings],
 ) -> Relation:
-    """A range of run dates is made in one pass over the history, by the formulas of the daily features."""
+    """By the formulas of the daily features: a range of run dates in one pass over the history; a single date whose
+    day before was served takes the features as they were served.
+    """
     history = History(
         customers,
         products,
@@ -131,7 +140,11 @@ def training_examples(
         impressions,
         redemptions,
     )
-    return examples(history, run_dates(context), settings.features)
+    dates = run_dates(context)
+    served = Served(customer_products, customer_features, offer_features)
+    if len(dates) == 1 and dates[0] - timedelta(days=1) in served.dates:
+        return examples_as_served(history, served, dates[0], settings.features)
+    return examples(history, dates, settings.features)
 
 
 @table_asset(
@@ -159,11 +172,17 @@ def interaction_features(
     """The formulas are those of the training examples (docs/features.md)."""
     parts = []
     for run_date in run_dates(context):
+        moments = moments_of_day(customers, run_date, settings.features)
         features = features_of_pairs(
             query(__package__, "candidate_pairs", candidate_pool=on_date(candidate_pool, run_date)),
-            moments_of_day(customers, run_date, settings.features),
+            moments,
             sums_at(
-                run_date, on_date(customer_products, run_date), on_date(offer_products, run_date), products, customers
+                run_date,
+                moments,
+                on_date(customer_products, run_date),
+                on_date(offer_products, run_date),
+                products,
+                customers,
             ),
             known_before(redemptions, run_date, WINDOW),
             customers,

@@ -1,8 +1,8 @@
--- live offers with what a pair's formulas need of them
+-- live offers of one date with their features and what a pair's formulas need of them
 select
-    offers.offer_id,
+    offer_features.* exclude (run_date),
     offers.run_date as as_of_date,
     offers.category,
-    offer_features.discount_depth
+    offers.valid_to_date
 from offers
 inner join offer_features using (offer_id)

@@ -22,14 +22,20 @@ class WindowSums:
 
 
 def sums_at(
-    run_date: date, customer_products: Relation, offer_products: Relation, products: Relation, customers: Relation
+    run_date: date,
+    moments: Relation,
+    customer_products: Relation,
+    offer_products: Relation,
+    products: Relation,
+    customers: Relation,
 ) -> WindowSums:
-    """Window sums of all customers at one date, from what each bought."""
+    """Window sums at one date, from what each customer bought; purchases of offers only for the moments' customers."""
     spend = spend_at(customer_products, products, run_date)
     return WindowSums(
         purchases=query(
             __package__,
             "purchases_of_products",
+            moments=moments,
             customer_products=customer_products,
             offer_products=offer_products,
         ),

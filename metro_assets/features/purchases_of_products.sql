@@ -7,5 +7,6 @@ select
     min(customer_products.first_date) as first_date,
     max(customer_products.last_date) as last_date
 from customer_products
+semi join moments using (customer_id)
 inner join offer_products using (product_id)
 group by customer_products.customer_id, offer_products.offer_id, offer_products.run_date

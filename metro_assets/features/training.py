@@ -11,9 +11,9 @@ import polars as pl
 from metro_assets.config import Features
 from metro_assets.features.customers import features_of_customers
 from metro_assets.features.offers import features_of_offers
-from metro_assets.features.pairs import WindowSums, features_of_pairs
+from metro_assets.features.pairs import WindowSums, features_of_pairs, sums_at
 from metro_assets.features.windows import customer_ranges, customers_between, days_between
-from metro_assets.sql import Relation, briefly_stored, query, stored, union, values
+from metro_assets.sql import Relation, briefly_stored, on_date, query, stored, union, values
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,21 @@ class History:
     redemptions: Relation
 
 
+@dataclass(frozen=True)
+class Served:
+    """The daily tables of the days on which the impressions were shown, as far as they were made."""
+
+    customer_products: Relation
+    customer_features: Relation
+    offer_features: Relation
+
+    @property
+    def dates(self) -> set[date]:
+        """Days of which all three tables are there."""
+        tables = (self.customer_products, self.customer_features, self.offer_features)
+        return set.intersection(*({row[0] for row in rows.aggregate("run_date").fetchall()} for rows in tables))
+
+
 def examples(history: History, run_dates: Sequence[date], settings: Features) -> Relation:
     """One row per impression of the days before the run dates, as `training_examples` has it, with `run_date`.
 
@@ -39,16 +54,7 @@ def examples(history: History, run_dates: Sequence[date], settings: Features) ->
     """
     first_shown, last_shown = min(run_dates) - timedelta(days=1), max(run_dates) - timedelta(days=1)
     first_known = first_shown - timedelta(days=settings.window_days)
-    bound = values(window_days=settings.window_days)
-    shown = stored(
-        query(
-            __package__,
-            "shown",
-            impressions=days_between(history.impressions, first_shown, last_shown),
-            run_dates=pl.DataFrame({"run_date": list(run_dates)}, schema={"run_date": pl.Date}),
-        )
-    )
-    moments = stored(query(__package__, "moments_of_impressions", shown=shown, parameters=bound))
+    shown, moments = _shown_before(history, run_dates, settings)
     lines = days_between(history.order_items, first_known, last_shown - timedelta(days=1))
     sums = _sums_of_moments(history, lines, shown, moments, settings)
     offer_features = features_of_offers(
@@ -62,6 +68,63 @@ def examples(history: History, run_dates: Sequence[date], settings: Features) ->
         history.redemptions,
         settings,
     )
+    customer_features = features_of_customers(moments, sums.spend, history.orders)
+    return _joined(history, shown, moments, sums, customer_features, offer_features, settings)
+
+
+def examples_as_served(history: History, served: Served, run_date: date, settings: Features) -> Relation:
+    """The same rows for one run date, from the daily tables of the day before: the features as they were served.
+
+    A day's lines need not be read again; that both ways agree to the bit is a property under test.
+    """
+    shown_date = run_date - timedelta(days=1)
+    customer_products, customer_features, offer_features = (
+        on_date(rows, shown_date)
+        for rows in (served.customer_products, served.customer_features, served.offer_features)
+    )
+    shown, moments = _shown_before(history, [run_date], settings)
+    offer_products = on_date(history.offer_products, shown_date)
+    return _joined(
+        history,
+        shown,
+        moments,
+        sums_at(shown_date, moments, customer_products, offer_products, history.products, history.customers),
+        customer_features.select("*, run_date as as_of_date"),
+        query(
+            __package__,
+            "described_offers",
+            offers=on_date(history.offers, shown_date),
+            offer_features=offer_features,
+        ),
+        settings,
+    )
+
+
+def _shown_before(history: History, run_dates: Sequence[date], settings: Features) -> tuple[Relation, Relation]:
+    """Impressions of the day before each run date, and their customers and days as moments."""
+    day = timedelta(days=1)
+    shown = stored(
+        query(
+            __package__,
+            "shown",
+            impressions=days_between(history.impressions, min(run_dates) - day, max(run_dates) - day),
+            run_dates=pl.DataFrame({"run_date": list(run_dates)}, schema={"run_date": pl.Date}),
+        )
+    )
+    bound = values(window_days=settings.window_days)
+    return shown, stored(query(__package__, "moments_of_impressions", shown=shown, parameters=bound))
+
+
+def _joined(
+    history: History,
+    shown: Relation,
+    moments: Relation,
+    sums: WindowSums,
+    customer_features: Relation,
+    offer_features: Relation | pl.DataFrame,
+    settings: Features,
+) -> Relation:
+    """Impressions with the features of their customer, of their offer and of the pair."""
     pair_features = features_of_pairs(
         query(__package__, "shown_pairs", shown=shown),
         moments,
@@ -75,7 +138,7 @@ def examples(history: History, run_dates: Sequence[date], settings: Features) ->
         __package__,
         "training_examples",
         shown=shown,
-        customer_features=features_of_customers(moments, sums.spend, history.orders),
+        customer_features=customer_features,
         offer_features=offer_features,
         pair_features=pair_features,
     )

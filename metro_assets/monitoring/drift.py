@@ -45,12 +45,12 @@ def severity(psi: float, settings: Monitoring) -> Severity:
 
 
 def drift(quantities: Mapping[str, Quantity], settings: Monitoring) -> pl.DataFrame:
-    """One row per quantity, as `drift_log` has it; a quantity without current rows is left out."""
+    """One row per quantity, as `drift_log` has it; a quantity without current or reference rows is left out."""
     rows = []
     for name, quantity in sorted(quantities.items()):
-        if not len(quantity.current):
-            continue
         before = np.array(quantity.reference.counts)
+        if not len(quantity.current) or not before.any():
+            continue
         now = quantity.reference.counts_of(quantity.current)
         psi = max(population_stability_index(before, now), 0.0)
         used = int(((before > 0) | (now > 0)).sum())

@@ -26,9 +26,9 @@ class BoostedTreesRanker:
 
     @classmethod
     def fit(cls, train: Examples, validation: Examples | None, settings: Ranking, seed: int, threads: int) -> Self:
-        """Boost until the validation loss no longer falls, or for all rounds without a validation window."""
+        """Boost until the validation loss no longer falls, or for all rounds without validation rows."""
         data = _dataset(train)
-        if validation is None:
+        if validation is None or not len(validation):
             return cls(lgb.train(_parameters(settings, seed, threads), data, settings.boosting_rounds))
         stopping = lgb.early_stopping(settings.early_stopping_rounds, verbose=False)
         booster = lgb.train(

@@ -14,9 +14,6 @@ from metro_assets.config import Ranking
 from metro_assets.sql import Relation, query, values
 from metro_assets.vocabulary import RANKING_FEATURES
 
-MINIMUM_DAYS = 9
-"""Days of settled impressions below which three windows make no sense."""
-
 
 class NotEnoughHistoryError(ValueError):
     """Too few settled impressions to fit a ranker; the message says how many days are needed."""
@@ -61,15 +58,15 @@ def windows_before(run_date: date, first_shown: date, settings: Ranking) -> Wind
     """Time windows of the newest impressions whose labels are settled at the run date; shorter on a short history.
 
     The label of an impression shown on day t is settled when t + horizon days have passed, so the newest day is
-    run date - horizon. Raises NotEnoughHistoryError below `MINIMUM_DAYS`.
+    run date - horizon. Raises NotEnoughHistoryError below `minimum_days`.
     """
     newest = run_date - timedelta(days=settings.label_horizon_days)
     available = min((newest - first_shown).days + 1, settings.example_days)
-    if available < MINIMUM_DAYS:
+    if available < settings.minimum_days:
         raise NotEnoughHistoryError(
-            f"{max(available, 0)} days of impressions have a settled label at {run_date}, {MINIMUM_DAYS} are needed. "
-            "Choose a run date from "
-            f"{first_shown + timedelta(days=MINIMUM_DAYS - 1 + settings.label_horizon_days)} on"
+            f"{max(available, 0)} days of impressions have a settled label at {run_date}, "
+            f"{settings.minimum_days} are needed. Choose a run date from "
+            f"{first_shown + timedelta(days=settings.minimum_days - 1 + settings.label_horizon_days)} on"
         )
     share = available / settings.example_days
     test = max(int(settings.test_days * share), 1)

@@ -21,7 +21,7 @@ from metro_assets.distributions import Reference, category_reference, quantile_r
 from metro_assets.metrics import auc, expected_calibration_error, list_metrics, reliability
 from metro_assets.ranking.boosted_trees import BoostedTreesRanker
 from metro_assets.ranking.calibration import Calibration, fit_calibration, load_calibration
-from metro_assets.ranking.examples import Examples, Windows, load_examples
+from metro_assets.ranking.examples import Examples, NotEnoughHistoryError, Windows, load_examples
 from metro_assets.ranking.logistic import LogisticRanker
 from metro_assets.ranking.protocol import TOP_POSITION, Ranker
 from metro_assets.sql import Relation
@@ -76,6 +76,11 @@ def fit_ranker(
     """Fit one algorithm on the train window, judge it on the test window, fit it anew on all windows for serving."""
     own_seed = partition_seed(seed, algorithm, run_date)
     train = load_examples(labelled_rows, windows.train, own_seed, settings.maximum_rows, is_balanced=True)
+    if not len(train):
+        raise NotEnoughHistoryError(
+            f"nothing was shown from {windows.train[0]} to {windows.train[1]}, the window to train on; "
+            "ingest impressions of those days or choose a later run date"
+        )
     # Both algorithms are judged on the same lists.
     shared_seed = partition_seed(seed, "judged lists", run_date)
     validation = load_examples(labelled_rows, windows.validation, shared_seed, settings.maximum_judged_rows)

@@ -131,7 +131,7 @@ def champion_algorithm(models: ModelStore, run_date: date) -> str:
             "every_customer_is_served": "each customer has a full slate of every algorithm, or the reason why not",
             "no_offer_is_expired": "every recommended offer is live on the run date",
             "categories_are_capped": "no slate holds more offers of one category than allowed",
-            "ranks_are_dense": "ranks run from 1 without a gap, scores fall with them, no offer comes twice",
+            "ranks_are_dense": "ranks run from 1 to ten at most without a gap, scores fall, no offer comes twice",
             "champion_is_one": "exactly one algorithm is the champion",
         }.items()
     ],

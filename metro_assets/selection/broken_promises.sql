@@ -12,6 +12,7 @@ slates as (
         algorithm,
         count(*) as offer_count,
         max(rank) as last_rank,
+        count(distinct rank) as distinct_rank_count,
         count(distinct offer_id) as distinct_offer_count
     from recommendations
     group by customer_id, algorithm
@@ -67,6 +68,18 @@ select
     (select count(*) from unserved) as every_customer_is_served,
     (select count(*) from expired) as no_offer_is_expired,
     (select count(*) from crowded) as categories_are_capped,
-    (select count(*) from slates where last_rank <> offer_count or distinct_offer_count <> offer_count)
+    (
+        select count(*)
+        from slates
+        cross join parameters
+        where
+            last_rank <> offer_count
+            or distinct_rank_count <> offer_count
+            or distinct_offer_count <> offer_count
+            or offer_count > parameters.slate_size
+    )
     + (select count(*) from out_of_order) as ranks_are_dense,
-    (select (count(distinct algorithm) filter (is_champion) <> 1)::integer from recommendations) as champion_is_one
+    (
+        select (count(*) > 0 and count(distinct algorithm) filter (is_champion) <> 1)::integer
+        from recommendations
+    ) as champion_is_one

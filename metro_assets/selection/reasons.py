@@ -144,7 +144,7 @@ def trade_nearby(minimum_buyers: int) -> pl.Expr:
     """What neighbours of the same trade buy: "Popular with pizzerias near you: 12 in Cluj bought it lately"."""
     text = pl.format(
         "Popular with {} near you: {} in {} bought it lately",
-        in_words("business_type", TRADE_WORDS),
+        in_words("business_type", TRADE_WORDS, " businesses"),
         "nearby_buyer_count",
         "county",
     )
@@ -154,7 +154,7 @@ def trade_nearby(minimum_buyers: int) -> pl.Expr:
 def trade(minimum_share: float) -> pl.Expr:
     """What the trade buys: "31 % of pizzerias buy it"."""
     percent = (100 * pl.col("type_share")).round().cast(pl.Int64)
-    text = pl.format("{} % of {} buy it", percent, in_words("business_type", TRADE_WORDS))
+    text = pl.format("{} % of {} buy it", percent, in_words("business_type", TRADE_WORDS, " businesses"))
     return pl.when((pl.col("type_share") >= minimum_share) & (pl.col("member_count") >= 1 / minimum_share)).then(text)
 
 
@@ -190,7 +190,7 @@ def plain(column: str) -> pl.Expr:
     return pl.col(column).round(1).cast(pl.String).str.strip_suffix(".0")
 
 
-def in_words(column: str, words: dict[Category, str] | dict[BusinessType, str]) -> pl.Expr:
-    """A word of the vocabulary as a buyer says it; an unknown one in lower case."""
-    plain_words = pl.col(column).str.to_lowercase().str.replace_all("_", " ")
+def in_words(column: str, words: dict[Category, str] | dict[BusinessType, str], noun: str = "") -> pl.Expr:
+    """A word of the vocabulary as a buyer says it; an unknown one in lower case, with the noun."""
+    plain_words = pl.col(column).str.to_lowercase().str.replace_all("_", " ") + noun
     return pl.col(column).replace_strict({str(word): text for word, text in words.items()}, default=plain_words)

@@ -346,6 +346,7 @@ def test_calibration_is_measured_where_what_was_served_was_shown(pooled: Judge) 
 def test_nobody_redeemed_anything(pooled: Judge) -> None:
     metrics = pooled()
     assert values(metrics, "ndcg_at_10") == {}
+    assert values(metrics, "ndcg_at_10", "ALL")["logistic"] == 0
     recall = metrics.filter(pl.col("metric").str.starts_with("pool_recall"))
     assert recall["value"].null_count() == len(recall) == 5
     assert set(recall["list_count"]) == {0}

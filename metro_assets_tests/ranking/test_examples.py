@@ -10,7 +10,6 @@ import pytest
 
 from metro_assets.config import Ranking
 from metro_assets.ranking.examples import (
-    MINIMUM_DAYS,
     NotEnoughHistoryError,
     labelled,
     load_examples,
@@ -47,13 +46,13 @@ def test_a_short_history_shortens_all_three() -> None:
 
 def test_the_shortest_history_leaves_a_day_to_validate_and_a_day_to_test() -> None:
     # 9 of 56 days: 7 * 9/56 = 1.1
-    windows = windows_before(RUN_DATE, date(2026, 5, 11) - (MINIMUM_DAYS - 1) * DAY, SETTINGS)
+    windows = windows_before(RUN_DATE, date(2026, 5, 11) - (SETTINGS.minimum_days - 1) * DAY, SETTINGS)
     assert windows.test == (date(2026, 5, 11), date(2026, 5, 11))
     assert windows.validation == (date(2026, 5, 10), date(2026, 5, 10))
     assert windows.train == (date(2026, 5, 3), date(2026, 5, 9))
 
 
-@pytest.mark.parametrize("days", range(MINIMUM_DAYS, 60))
+@pytest.mark.parametrize("days", range(SETTINGS.minimum_days, 60))
 def test_windows_touch_and_do_not_overlap_whatever_the_history(days: int) -> None:
     windows = windows_before(RUN_DATE, date(2026, 5, 11) - (days - 1) * DAY, SETTINGS)
     assert windows.train[1] + DAY == windows.validation[0] <= windows.validation[1]

@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit
 
 from metro_assets.config import Ranking
-from metro_assets.ranking.examples import load_examples, windows_before
+from metro_assets.ranking.examples import NotEnoughHistoryError, load_examples, windows_before
 from metro_assets.ranking.fitting import (
     RANKERS,
     SUSPICIOUS_AUC_WITHIN_LISTS,
@@ -259,3 +259,20 @@ def test_every_purpose_and_day_has_a_seed_of_its_own() -> None:
     assert len(seeds) == 8
     assert max(seeds) < 2**31
     assert partition_seed(1, "a", RUN_DATE) == partition_seed(1, "a", RUN_DATE)
+
+
+@pytest.mark.parametrize("algorithm", sorted(Algorithm), ids=str)
+def test_a_validation_window_without_a_list_is_no_obstacle(
+    algorithm: Algorithm, frame: pl.DataFrame, as_relation: Callable[[pl.DataFrame], Relation]
+) -> None:
+    without = frame.filter(~pl.col("shown_date").is_between(*WINDOWS.validation))
+    assert fitted(algorithm, as_relation(without)).metadata["rows"]["validation"] == 0
+
+
+@pytest.mark.parametrize("algorithm", sorted(Algorithm), ids=str)
+def test_a_train_window_without_a_list_is_said(
+    algorithm: Algorithm, frame: pl.DataFrame, as_relation: Callable[[pl.DataFrame], Relation]
+) -> None:
+    without = frame.filter(~pl.col("shown_date").is_between(*WINDOWS.train))
+    with pytest.raises(NotEnoughHistoryError, match="the window to train on"):
+        fitted(algorithm, as_relation(without))

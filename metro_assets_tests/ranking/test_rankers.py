@@ -18,7 +18,6 @@ from metro_assets.vocabulary import RANKING_FEATURES
 
 SETTINGS = Ranking(boosting_rounds=60, early_stopping_rounds=10, num_leaves=15, minimum_leaf_rows=50)
 SEED, THREADS, LIST_ROWS = 11, 1, 10
-SINGLE_PRECISION = 1e-5
 DEPTH, PURCHASES = RANKING_FEATURES.index("discount_depth"), RANKING_FEATURES.index("product_purchases")
 MATCH = RANKING_FEATURES.index("price_sensitivity_match")
 LogOdds = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -143,13 +142,21 @@ def test_the_order_of_rows_does_not_change_their_scores(ranker: Ranker, validati
     order = np.random.default_rng(5).permutation(len(validation))
     whole = ranker.raw_scores(validation.features, validation.position, THREADS)
     shuffled = ranker.raw_scores(validation.features[order], validation.position[order], THREADS)
-    np.testing.assert_allclose(shuffled, whole[order], rtol=0, atol=SINGLE_PRECISION)
+    np.testing.assert_array_equal(shuffled, whole[order])
 
 
 def test_a_row_alone_scores_as_among_others(ranker: Ranker, validation: Examples) -> None:
     whole = ranker.raw_scores(validation.features[:40], validation.position[:40], THREADS)
     alone = [ranker.raw_scores(validation.features[[row]], validation.position[[row]], THREADS)[0] for row in range(40)]
-    np.testing.assert_allclose(alone, whole, rtol=0, atol=SINGLE_PRECISION)
+    np.testing.assert_array_equal(alone, whole)
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_one_kind_of_outcome_gives_everybody_the_same_score(kind: type[Ranker], train: Examples, outcome: int) -> None:
+    same = examples(train.features, np.full(len(train), outcome), train.position, train.list_id)
+    scores = at_top(kind.fit(same, None, SETTINGS, SEED, THREADS), train.features)
+    assert np.isfinite(scores).all()
+    assert np.ptp(scores) < 1e-6
 
 
 def test_no_row_has_no_score(ranker: Ranker, validation: Examples) -> None:

@@ -50,7 +50,7 @@ def examples(history: History, run_dates: Sequence[date], settings: Features) ->
     """One row per impression of the days before the run dates, as `training_examples` has it, with `run_date`.
 
     Every day's lines are aggregated once, however many run dates there are. An impression that became known after its
-    run date is in no example, and one whose offer was not live is left out.
+    run date is in no example; one whose offer was not live or whose customer was not registered is left out.
     """
     first_shown, last_shown = min(run_dates) - timedelta(days=1), max(run_dates) - timedelta(days=1)
     first_known = first_shown - timedelta(days=settings.window_days)
@@ -109,6 +109,7 @@ def _shown_before(history: History, run_dates: Sequence[date], settings: Feature
             "shown",
             impressions=days_between(history.impressions, min(run_dates) - day, max(run_dates) - day),
             run_dates=pl.DataFrame({"run_date": list(run_dates)}, schema={"run_date": pl.Date}),
+            customers=history.customers,
         )
     )
     bound = values(window_days=settings.window_days)

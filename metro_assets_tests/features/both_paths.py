@@ -12,10 +12,10 @@ from metro_assets.config import Features
 from metro_assets.features.customers import features_of_customers, moments_of_day, purchases_by_product, spend_at
 from metro_assets.features.offers import features_of_offers
 from metro_assets.features.pairs import features_of_pairs, sums_at
-from metro_assets.features.training import History, examples
+from metro_assets.features.training import History, Served, examples, examples_as_served
 from metro_assets.features.windows import known_before
-from metro_assets.sql import on_date, query
-from metro_assets.vocabulary import RANKING_FEATURES
+from metro_assets.sql import dated, on_date, query
+from metro_assets.vocabulary import CUSTOMER_FEATURES, RANKING_FEATURES
 from metro_assets_tests.frames import (
     DAY,
     Row,
@@ -68,16 +68,15 @@ def probed(rows: Tables, days: Iterable[date]) -> Tables:
     return rows | {"impressions": [*rows["impressions"], *probes]}
 
 
-def daily(history: History, day: date, settings: Features) -> pl.DataFrame:
-    """One row per customer and live offer with what their assets make for the run date; no value is rounded."""
-    live, offer_products = on_date(history.offers, day), on_date(history.offer_products, day)
+def served_on(history: History, day: date, settings: Features) -> Served:
+    """The daily tables that their assets make for the run date; no value is rounded."""
     bought = purchases_by_product(history.order_items, history.customers, day, settings)
     moments = moments_of_day(history.customers, day, settings)
-    of_customers = features_of_customers(moments, spend_at(bought, history.products, day), history.orders)
+    spend = spend_at(bought, history.products, day)
     of_offers = features_of_offers(
-        live,
+        on_date(history.offers, day),
         history.offers,
-        offer_products,
+        on_date(history.offer_products, day),
         on_date(history.daily_prices, day),
         history.products,
         history.order_items,
@@ -85,22 +84,47 @@ def daily(history: History, day: date, settings: Features) -> pl.DataFrame:
         history.redemptions,
         settings,
     )
-    stored_offers = of_offers.drop("category", "valid_to_date").rename({"as_of_date": "run_date"})
+    of_offers = of_offers.drop("category", "valid_to_date").rename({"as_of_date": "run_date"})  # read by the query
+    return Served(
+        customer_products=dated(bought, day),
+        customer_features=dated(
+            features_of_customers(moments, spend, history.orders).select("customer_id", *CUSTOMER_FEATURES), day
+        ),
+        offer_features=history.offers.query("_", "from of_offers"),
+    )
+
+
+def daily(history: History, served: Served, day: date, settings: Features) -> pl.DataFrame:
+    """One row per customer and live offer with what the daily assets make for the run date."""
+    live = on_date(history.offers, day)
+    moments = moments_of_day(history.customers, day, settings)
     of_pairs = features_of_pairs(
         moments.set_alias("moments").join(live.select("offer_id").set_alias("live"), "true"),
         moments,
-        sums_at(day, bought, offer_products, history.products, history.customers),
+        sums_at(
+            day,
+            moments,
+            served.customer_products,
+            on_date(history.offer_products, day),
+            history.products,
+            history.customers,
+        ),
         known_before(history.redemptions, day, settings.window_days),
         history.customers,
-        query("metro_assets.features", "described_offers", offers=live, offer_features=stored_offers),
+        query("metro_assets.features", "described_offers", offers=live, offer_features=served.offer_features),
         settings,
     )
     return (
         of_pairs.pl()
-        .join(of_customers.pl().drop("as_of_date"), on="customer_id")
-        .join(of_offers.drop("as_of_date"), on="offer_id")
+        .join(served.customer_features.pl().drop("run_date"), on="customer_id")
+        .join(served.offer_features.pl().drop("run_date"), on="offer_id")
         .sort(PAIR)
     )
+
+
+def as_served(history: History, served: Served, day: date, settings: Features) -> pl.DataFrame:
+    """The training examples of what was shown on the day, from its daily tables."""
+    return examples_as_served(history, served, day + timedelta(days=1), settings).pl().sort("impression_id")
 
 
 def trained(history: History, days: Iterable[date], settings: Features) -> pl.DataFrame:
@@ -113,9 +137,11 @@ def features(day: date = DAY, settings: Features = Features(), **given: Sequence
     """Features of each customer and live offer by their ids, once both paths have given the same."""
     with connection() as database:
         history = relations(database, probed(tables(**given), [day]))
-        served = daily(history, day, settings)
-        learned = trained(history, [day], settings).filter(pl.col("impression_id") >= PROBES)
-    assert_same_features(served, learned)
+        tables_of_day = served_on(history, day, settings)
+        served, kept = (path(history, tables_of_day, day, settings) for path in (daily, as_served))
+        learned = trained(history, [day], settings)
+    assert_frame_equal(learned, kept, check_exact=True)
+    assert_same_features(served, learned.filter(pl.col("impression_id") >= PROBES))
     return {(row["customer_id"], row["offer_id"]): row for row in served.iter_rows(named=True)}
 
 

@@ -52,6 +52,7 @@ def described(
             moments,
             sums_at(
                 DAY,
+                moments,
                 bought,
                 relation(database, "offer_products", offer_products),
                 relation(database, "products", PRODUCTS),
@@ -68,9 +69,13 @@ def described(
 # what was bought, and when ----------------------------------------------------------------------------------------
 
 
-def test_who_bought_only_other_products_did_not_buy_the_offers() -> None:
-    found = described([line(ago(3), product_id=2)])[1]
-    assert (found["bought_before"], found["product_purchases"]) == (0, 0)
+def test_who_bought_only_other_products_did_not_buy_the_offers_whatever_others_bought() -> None:
+    lines = [line(ago(3), product_id=2), line(ago(3), product_id=1, customer_id=2)]
+    found = described(lines, customers=[customer(1), customer(2)])
+    assert [(found[number]["bought_before"], found[number]["product_purchases"]) for number in (1, 2)] == [
+        (0, 0),
+        (1, 1),
+    ]
 
 
 def test_days_since_the_product_are_counted_in_own_cycles() -> None:
@@ -80,20 +85,18 @@ def test_days_since_the_product_are_counted_in_own_cycles() -> None:
     assert found["days_since_product"] == pytest.approx(2 / ((22 - 2) / 2), rel=SINGLE)
 
 
-def test_what_was_bought_once_has_a_cycle_of_thirty_days() -> None:
-    assert described([line(ago(12))])[1]["days_since_product"] == pytest.approx(12 / 30, rel=SINGLE)
-
-
-def test_two_orders_of_one_day_make_no_cycle() -> None:
-    found = described([line(ago(12), order_id=1), line(ago(12), order_id=2)])[1]
-    assert found["product_purchases"] == 2
-    assert found["days_since_product"] == pytest.approx(12 / 30, rel=SINGLE)
-
-
-def test_cycles_are_capped_at_ten() -> None:
-    # a cycle of one day, 8 or 80 days ago
-    assert described([line(ago(9)), line(ago(8))])[1]["days_since_product"] == 8
-    assert described([line(ago(81)), line(ago(80))])[1]["days_since_product"] == 10
+def test_without_two_days_of_purchases_a_cycle_is_thirty_days_and_ten_cycles_are_the_most() -> None:
+    bought = {
+        1: [line(ago(12))],
+        2: [line(ago(12), order_id=1), line(ago(12), order_id=2)],
+        3: [line(ago(9)), line(ago(8))],
+        4: [line(ago(81)), line(ago(80))],
+    }
+    lines = [row | {"customer_id": number} for number, rows in bought.items() for row in rows]
+    found = described(lines, customers=[customer(number) for number in bought])
+    assert [found[number]["product_purchases"] for number in bought] == [1, 2, 2, 2]
+    cycles = [12 / 30, 12 / 30, 8 / 1, 10]
+    assert [found[number]["days_since_product"] for number in bought] == pytest.approx(cycles, rel=SINGLE)
 
 
 def test_any_product_of_the_offer_counts() -> None:
@@ -109,11 +112,6 @@ def test_day_90_is_in_the_window_day_91_the_run_date_and_the_not_yet_known_are_o
     found = described(lines)[1]
     assert (found["bought_before"], found["product_purchases"]) == (1, 1)
     assert found["days_since_product"] == pytest.approx(90 / 30, rel=SINGLE)
-
-
-def test_a_purchase_is_of_the_customer_alone() -> None:
-    found = described([line(ago(3))], customers=[customer(1), customer(2)])
-    assert [found[number]["bought_before"] for number in (1, 2)] == [1, 0]
 
 
 # the category -----------------------------------------------------------------------------------------------------

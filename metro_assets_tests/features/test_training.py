@@ -75,43 +75,36 @@ def test_all_features_of_a_pair_by_both_paths() -> None:
     assert {name: found[name] for name in RANKING_FEATURES} == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_row_is_an_impression_of_the_day_before_its_run_date_as_it_was_logged() -> None:
-    shown = impression(
-        7, ago(1), slate_id=3, position=4, policy="exploration", propensity=0.25, customer_id=1, offer_id=1
-    )
-    rows = examples([1], offers=[offer(1, ago(1))], offer_products=[offer_product(1, 1, ago(1))], impressions=[shown])
-    [row] = rows.rows(named=True)
-    logged = ("impression_id", "slate_id", "customer_id", "offer_id", "position", "policy", "propensity")
-    assert {name: row[name] for name in logged} == {name: shown[name] for name in logged}
-    assert (row["run_date"], row["shown_date"], row["valid_to_date"]) == (DAY, ago(1), ago(1) + timedelta(days=7))
-
-
-def test_impressions_of_other_days_not_yet_known_or_of_offers_not_live_are_no_rows() -> None:
+def test_a_row_is_an_impression_of_a_live_offer_known_by_the_next_day_as_it_was_logged() -> None:
+    shown = impression(7, ago(1), slate_id=3, position=4, policy="exploration", propensity=0.25)
     rows = examples(
         [1],
         offers=[offer(1, ago(1)), offer(2, ago(2))],
         offer_products=[offer_product(1, 1, ago(1)), offer_product(2, 1, ago(2))],
         impressions=[
-            impression(1, ago(1)),
+            shown,
             impression(2, ago(2)),
             impression(3, DAY),
             impression(4, ago(1), recorded_date=DAY),
             impression(5, ago(1), offer_id=2),
         ],
     )
-    assert rows["impression_id"].to_list() == [1]
+    [row] = rows.rows(named=True)
+    logged = ("impression_id", "slate_id", "customer_id", "offer_id", "position", "policy", "propensity")
+    assert {name: row[name] for name in logged} == {name: shown[name] for name in logged}
+    assert (row["run_date"], row["shown_date"], row["valid_to_date"]) == (DAY, ago(1), ago(1) + timedelta(days=7))
 
 
-def test_an_offer_shown_twice_on_a_day_is_two_rows_of_the_same_features() -> None:
-    rows = examples([0], impressions=[impression(1), impression(2, position=2)], order_items=[line(ago(3))])
+def test_an_offer_shown_twice_is_two_rows_and_who_registered_that_day_is_not_yet_known() -> None:
+    rows = examples(
+        [0],
+        customers=[customer(1), customer(2, registered_date=DAY)],
+        impressions=[impression(1), impression(2, position=2), impression(3, customer_id=2)],
+        order_items=[line(ago(3))],
+    )
+    assert rows["impression_id"].to_list() == [1, 2]
     first, second = rows.select(RANKING_FEATURES).rows()
     assert first == second
-
-
-def test_who_registered_on_the_day_has_features_of_the_little_that_is_known() -> None:
-    rows = examples([0], customers=[customer(registered_date=DAY)], impressions=[impression()])
-    [row] = rows.rows(named=True)
-    assert (row["recency_days"], row["frequency_orders"], row["bought_before"]) == (None, 0, 0)
 
 
 def test_many_days_in_one_pass_are_the_days_one_by_one_whatever_the_ranges_of_customers() -> None:

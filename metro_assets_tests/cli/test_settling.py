@@ -10,6 +10,8 @@ import pytest
 
 from metro_assets.orchestration.event_log import PooledSqliteEventLogStorage
 
+pytestmark = pytest.mark.slow
+
 OPEN = "from metro_assets.cli.settling import open_instance; print(len(open_instance().get_runs()))"
 
 

@@ -126,6 +126,7 @@ def test_after_a_wipe_the_log_is_empty_and_works(home: Path) -> None:
         assert seen(instance, materialize(instance))["rows"] == 7
 
 
+@pytest.mark.slow
 def test_what_another_process_writes_is_seen_at_once(home: Path) -> None:
     """The web server holds its databases open while runs of other processes write."""
     script = (

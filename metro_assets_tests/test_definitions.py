@@ -32,7 +32,14 @@ ONE_DATE = MODELS | {"holdout_scores", "scored_candidates", "drift_log", "evalua
 
 STATE_WINDOWS = {
     "offer_features": {"offers": (-90, 0)},
-    "training_examples": {"offers": (-91, -1), "offer_products": (-1, -1), "daily_prices": (-1, -1)},
+    "training_examples": {
+        "offers": (-91, -1),
+        "offer_products": (-1, -1),
+        "daily_prices": (-1, -1),
+        "customer_products": (-1, -1),
+        "customer_features": (-1, -1),
+        "offer_features": (-1, -1),
+    },
     "evaluation_metrics": {
         "offers": (-7, -7),
         "offer_products": (-14, -7),

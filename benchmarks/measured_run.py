@@ -1,4 +1,4 @@
-"""One `metro run` in a process of its own, with its seconds and the memory of its process tree over time."""
+"""One `metro run` in a process of its own, with its seconds and the memory and CPU of its process tree over time."""
 
 from __future__ import annotations
 
@@ -7,51 +7,74 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 SAMPLE_SECONDS = 0.2
 
 
+class Sample(NamedTuple):
+    """The process tree at a moment: epoch seconds, bytes of resident memory, CPU seconds so far."""
+
+    moment: float
+    resident_bytes: int
+    cpu_seconds: float
+
+
 @dataclass(frozen=True)
 class MeasuredRun:
-    """What a command took; memory samples are (epoch seconds, bytes of resident memory of the tree)."""
+    """What a command took."""
 
     command: list[str]
+    started: float
+    """Epoch seconds."""
     seconds: float
-    memory: list[tuple[float, int]] = field(repr=False)
+    samples: list[Sample] = field(repr=False)
 
     @property
     def peak_bytes(self) -> int:
         """Most memory that was resident at once."""
-        return max((size for _, size in self.memory), default=0)
+        return max((sample.resident_bytes for sample in self.samples), default=0)
 
-    def peak_between(self, start: float, end: float) -> int:
-        """Most memory resident in the interval of epoch seconds, bytes."""
-        inside = [size for moment, size in self.memory if start - SAMPLE_SECONDS <= moment <= end + SAMPLE_SECONDS]
-        return max(inside, default=0)
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of all cores, user and system."""
+        return self.samples[-1].cpu_seconds if self.samples else 0.0
+
+    def between(self, start: float, end: float) -> tuple[int, float]:
+        """Peak memory, bytes, and CPU seconds in an interval of epoch seconds."""
+        inside = [sample for sample in self.samples if start - SAMPLE_SECONDS <= sample.moment <= end + SAMPLE_SECONDS]
+        if not inside:
+            return 0, 0.0
+        peak = max(sample.resident_bytes for sample in inside)
+        return peak, inside[-1].cpu_seconds - inside[0].cpu_seconds
 
 
 def metro(*arguments: str, warehouse: Path) -> MeasuredRun:
     """Run the `metro` command on a warehouse; raises CalledProcessError if it fails."""
     command = [str(Path(sys.executable).with_name("metro")), *arguments, "--warehouse", str(warehouse)]
-    memory: list[tuple[float, int]] = []
-    started = time.perf_counter()
+    samples: list[Sample] = []
+    started, clock = time.time(), time.perf_counter()
     process = subprocess.Popen(command)
     tree = psutil.Process(process.pid)
     while process.poll() is None:
-        memory.append((time.time(), _resident_bytes(tree)))
+        if (sample := _sample(tree)) is not None:
+            samples.append(sample)
         time.sleep(SAMPLE_SECONDS)
+    seconds = time.perf_counter() - clock
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return MeasuredRun(command, time.perf_counter() - started, memory)
+    return MeasuredRun(command, started, seconds, samples)
 
 
-def _resident_bytes(tree: psutil.Process) -> int:
-    total = 0
+def _sample(tree: psutil.Process) -> Sample | None:
+    resident, cpu = 0, 0.0
     try:
         for process in [tree, *tree.children(recursive=True)]:
-            total += process.memory_info().rss
+            resident += process.memory_info().rss
+            times = process.cpu_times()
+            cpu += times.user + times.system
     except psutil.NoSuchProcess:
-        pass
-    return total
+        return None
+    return Sample(time.time(), resident, cpu)

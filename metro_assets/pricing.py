@@ -103,6 +103,21 @@ def next_tier_quantity(quantity: Floats, tiers: PriceTiers) -> Floats:
     return np.select([tier == 1, tier == 2], [tiers.tier2_quantity, tiers.tier3_quantity], default=np.nan)
 
 
+def margin_impact(
+    quantity: Floats, tiers: PriceTiers, terms: OfferTerms, funding_share: Floats, gift_cost_ron: Floats
+) -> Floats:
+    """Change of the margin per unit that the offer causes, never above zero; NaN where a gift's cost is unknown.
+
+    The company gives up a discount, free units and a lower tier at their price, a gift at its cost; the supplier pays
+    `funding_share` of it.
+    """
+    usual = tier_unit_price(quantity, tiers)
+    offered = offer_unit_price(quantity, tiers, terms)
+    gift_cost = np.where(offered < usual, gift_cost_ron / quantity, 0.0)
+    given_up = np.where(terms.benefit == Benefit.GIFT, gift_cost, usual - offered)
+    return np.asarray(-(1.0 - funding_share) * given_up + 0.0)
+
+
 def unit_margin(
     quantity: Floats,
     tiers: PriceTiers,
@@ -111,13 +126,6 @@ def unit_margin(
     funding_share: Floats,
     gift_cost_ron: Floats,
 ) -> Floats:
-    """Margin per unit with the offer, NaN where the cost is unknown.
-
-    The company gives up a discount, free units and a lower tier at their price, a gift at its cost; the supplier pays
-    `funding_share` of it.
-    """
-    usual = tier_unit_price(quantity, tiers)
-    offered = offer_unit_price(quantity, tiers, terms)
-    gift_cost = np.nan_to_num(gift_cost_ron) / quantity * (offered < usual)
-    given_up = np.where(terms.benefit == Benefit.GIFT, gift_cost, usual - offered)
-    return np.asarray(usual - cost_ron - (1.0 - funding_share) * given_up)
+    """Margin per unit with the offer, NaN where a cost is unknown."""
+    impact = margin_impact(quantity, tiers, terms, funding_share, gift_cost_ron)
+    return np.asarray(tier_unit_price(quantity, tiers) - cost_ron + impact)

@@ -6,7 +6,15 @@ import numpy as np
 import polars as pl
 
 from metro_assets.config import Features
-from metro_assets.pricing import Floats, OfferTerms, PriceTiers, offer_unit_price, tier_unit_price
+from metro_assets.pricing import (
+    Floats,
+    OfferTerms,
+    PriceTiers,
+    margin_impact,
+    offer_unit_price,
+    tier_unit_price,
+    unit_margin,
+)
 from metro_assets.sql import Relation, query, values
 
 
@@ -60,29 +68,23 @@ def features_of_offers(
 
 
 def price_columns(terms: pl.DataFrame) -> dict[str, pl.Series]:
-    """Prices, depth and margins of each offer and product at its typical quantity.
-
-    The margin counts what the company gives up: a discount, free units and a lower tier at their price, a gift at its
-    cost; the supplier pays `funding_share` of it.
-    """
+    """Prices, depth and margins of each offer and product at its typical quantity."""
     quantity = _floats(terms, "typical_quantity")
     tiers = PriceTiers(*(_floats(terms, name) for name in PriceTiers._fields))
     numbers = {name: _floats(terms, name) for name in OfferTerms._fields[2:]}
     offer = OfferTerms(terms["benefit"].to_numpy().astype(np.str_), terms["stacks_with_tiers"].to_numpy(), **numbers)
     usual_price = tier_unit_price(quantity, tiers)
     offer_price = offer_unit_price(quantity, tiers, offer)
-    gift_cost = _floats(terms, "gift_cost_ron") / quantity
-    given_up = np.where(offer.benefit == "GIFT", gift_cost * (offer_price < usual_price), usual_price - offer_price)
-    own_share = 1.0 - _floats(terms, "funding_share")
-    margin_impact = -own_share * given_up + 0.0
-    margin = usual_price - _floats(terms, "cost_ron") + margin_impact
+    cost, funding, gift_cost = (_floats(terms, name) for name in ("cost_ron", "funding_share", "gift_cost_ron"))
+    margin = unit_margin(quantity, tiers, offer, cost, funding, gift_cost)
+    impact = margin_impact(quantity, tiers, offer, funding, gift_cost)
     depth = 1.0 - offer_price / usual_price
     return {
         "usual_unit_price_ron": pl.Series(usual_price),
         "offer_unit_price_ron": pl.Series(offer_price),
         "discount_depth": pl.Series(np.clip(depth, 0.0, 1.0)),
         "offer_margin_ron": _nullable(margin),
-        "margin_impact_ron": _nullable(np.where(np.isnan(margin), np.nan, margin_impact)),
+        "margin_impact_ron": _nullable(np.where(np.isnan(margin), np.nan, impact)),
     }
 
 

@@ -86,15 +86,18 @@ select
     exp(
         -0.5 * ((offer_features.discount_depth - wanted_depths.depth) / parameters.depth_scale) ** 2
     )::float as price_sensitivity_match,
-    least(
-        (pairs.as_of_date - purchases.last_date)
-        / case
-            when purchases.last_date > purchases.first_date
-                then (purchases.last_date - purchases.first_date)::double / (purchases.purchase_count - 1)
-            when purchases.last_date is not null then parameters.default_cycle_days
-        end,
-        parameters.days_since_product_cap
-    )::float as days_since_product,
+    case
+        when purchases.last_date is not null
+            then least(
+                (pairs.as_of_date - purchases.last_date)
+                / case
+                    when purchases.last_date > purchases.first_date and purchases.repeat_count > 1
+                        then (purchases.last_date - purchases.first_date)::double / (purchases.repeat_count - 1)
+                    else parameters.default_cycle_days
+                end,
+                parameters.days_since_product_cap
+            )
+    end::float as days_since_product,
     coalesce(purchases.purchase_count, 0)::float as product_purchases
 from pairs
 cross join parameters

@@ -13,7 +13,7 @@ by_day as (
         product_id,
         run_date,
         recorded_date,
-        sum(ln(quantity::double)::decimal(12, 6)) as log_quantity,
+        sum(ln(quantity::double)::decimal(18, 12)) as log_quantity,
         count(*) as line_count
     from lines
     where product_id in (select product_id from product_moments)
@@ -23,7 +23,8 @@ by_day as (
 select
     product_moments.product_id,
     product_moments.as_of_date,
-    exp(sum(by_day.log_quantity)::double / sum(by_day.line_count)::double) as typical_quantity
+    -- rounded, so that who all buy exactly a tier's quantity reach the tier
+    round(exp(sum(by_day.log_quantity)::double / sum(by_day.line_count)::double), 6) as typical_quantity
 from by_day
 inner join product_moments
     on by_day.product_id = product_moments.product_id

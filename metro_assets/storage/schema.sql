@@ -309,7 +309,7 @@ comment on column offer_features.discount_depth is 'effective share off the pric
 comment on column offer_features.margin_impact_ron is 'change of the margin per unit that the offer causes, supplier funding included, RON; null: cost unknown';
 comment on column offer_features.days_until_expiry is 'valid_to_date - run date, days';
 comment on column offer_features.offer_redemption_rate is 'smoothed redemptions / impressions of the offer''s mechanic x category before the run date';
-comment on column offer_features.typical_quantity is 'median units per line of the anchor product in the window, all customers';
+comment on column offer_features.typical_quantity is 'units per line of the anchor product in the window, geometric mean over all customers, at least the offer''s minimum';
 comment on column offer_features.usual_unit_price_ron is 'anchor''s unit price at the typical quantity without the offer, RON';
 comment on column offer_features.offer_unit_price_ron is 'anchor''s unit price at the typical quantity with the offer, RON';
 comment on column offer_features.offer_margin_ron is 'anchor''s margin per unit with the offer, supplier funding included, RON';

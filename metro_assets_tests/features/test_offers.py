@@ -114,6 +114,11 @@ def test_the_typical_quantity_is_the_geometric_mean_of_what_all_customers_bought
     assert described(lines=lines)[1]["typical_quantity"] == pytest.approx(math.sqrt(2 * 8), rel=1e-6)
 
 
+def test_who_always_buys_exactly_six_is_at_tier_two() -> None:
+    found = described(lines=[line(ago(3), quantity=6)])[1]
+    assert (found["typical_quantity"], found["usual_unit_price_ron"], found["discount_depth"]) == (6, 21.90, 0)
+
+
 def test_of_what_nobody_bought_one_unit_is_typical_or_the_minimum_of_the_offer() -> None:
     found = described([offer(1), offer(2, minimum_quantity=6)], [offer_product(1), offer_product(2)])
     assert [found[number]["typical_quantity"] for number in (1, 2)] == [1, 6]

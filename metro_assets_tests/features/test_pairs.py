@@ -100,11 +100,20 @@ def test_without_two_days_of_purchases_a_cycle_is_thirty_days_and_ten_cycles_are
 
 
 def test_any_product_of_the_offer_counts() -> None:
-    # products 1, 3, 1 bought 9, 6 and 3 days ago: a cycle of 3 days; product 2 is none of the offer's
+    # products 1, 3, 1 bought 9, 6 and 3 days ago; most often product 1, twice: a cycle of 6 days; 2 is not the offer's
     lines = [line(ago(9), 1), line(ago(6), 3), line(ago(3), 1), line(ago(1), 2)]
     found = described(lines, covers=[1, 3])[1]
     assert (found["bought_before"], found["product_purchases"]) == (1, 3)
-    assert found["days_since_product"] == pytest.approx(3 / ((9 - 3) / 2), rel=SINGLE)
+    assert found["days_since_product"] == pytest.approx(3 / ((9 - 3) / (2 - 1)), rel=SINGLE)
+
+
+def test_products_bought_together_are_one_purchase_of_the_cycle() -> None:
+    lines = [line(ago(day), number) for day in (12, 2) for number in (1, 3)]
+    assert described(lines, covers=[1, 3])[1]["days_since_product"] == pytest.approx(2 / 10, rel=SINGLE)
+
+
+def test_who_never_bought_the_product_is_not_due() -> None:
+    assert described([line(ago(3), product_id=2)])[1]["days_since_product"] is None
 
 
 def test_day_90_is_in_the_window_day_91_the_run_date_and_the_not_yet_known_are_out() -> None:

@@ -87,7 +87,10 @@ def run(
 @explaining
 def recommend(
     customer: Annotated[str, typer.Argument(help="Customer id, Metro card or fiscal code (CUI).")],
-    date: RunDate = None,
+    date: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Run date; default that of the publication in force."),
+    ] = None,
     algorithm: Annotated[str | None, typer.Option(help="A published algorithm; default the champion.")] = None,
     warehouse: Warehouse = None,
 ) -> None:

@@ -74,6 +74,7 @@ def evaluation_metrics(
     context.add_output_metadata(
         {
             "NDCG": picture(pictures.draw_ndcg(metrics, settings.evaluation.cutoff)),
+            "recall": picture(pictures.draw_recall(metrics)),
             "pool protocol": "judged" if len(pool) else "nothing was served seven days before: run that date too",
         }
     )

@@ -18,6 +18,8 @@ from metro_assets.vocabulary import Baseline, Protocol
 
 REFERENCE = str(Baseline.REPEAT_PURCHASE)
 """The baseline that matters: differences are taken against it."""
+RECALL = "pool_recall:"
+"""Begins the metrics that say which share of the redemptions the pool or a strategy had found."""
 SCHEMA = {
     "protocol": pl.String,
     "subject": pl.String,

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from metro_assets.config import Evaluation
-from metro_assets.evaluation.judging import SCHEMA, Lists, Occasion, judge
+from metro_assets.evaluation.judging import RECALL, SCHEMA, Lists, Occasion, judge
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.metrics import Floats, expected_calibration_error
 from metro_assets.sql import Relation, query, stored, values
@@ -176,7 +176,7 @@ def _recall_rows(recall: pl.DataFrame, occasion: Occasion) -> pl.DataFrame:
     found = recall.row(0, named=True)
     names = ["pool", *(str(strategy) for strategy in Strategy)]
     counts = (found["customer_count"], found["redemption_count"])
-    return _frame(occasion, [("pool", "REDEEMERS", f"pool_recall:{name}", found[name], *counts) for name in names])
+    return _frame(occasion, [("pool", "REDEEMERS", f"{RECALL}{name}", found[name], *counts) for name in names])
 
 
 def _calibration_rows(rows: pl.DataFrame, occasion: Occasion) -> pl.DataFrame:

@@ -46,7 +46,7 @@ def drift_log(
 ) -> pl.DataFrame:
     """Impressions of the last seven days against the champion's reference; labels of the seven days just settled."""
     run_date = date.fromisoformat(context.partition_key)
-    in_force = models.champion()
+    in_force = models.champion_at(run_date)
     if in_force is None:
         raise dg.Failure("there is no champion yet; materialise champion first")
     version = in_force.version

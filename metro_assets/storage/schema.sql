@@ -487,7 +487,9 @@ create table drift_log (
     current_rows bigint not null,
     bins varchar[] not null,
     reference_shares double[] not null,
-    current_shares double[] not null
+    current_shares double[] not null,
+    check (abs(list_sum(reference_shares) - 1) < 1e-9),
+    check (abs(list_sum(current_shares) - 1) < 1e-9)
 );
 comment on table drift_log is 'One row is the population stability index of one feature, score or label rate against the champion''s reference.';
 comment on column drift_log.quantity is 'feature name, score or label';

@@ -97,7 +97,7 @@ def test_dagsters_own_storage_reads_our_files_and_we_read_its(home: Path) -> Non
 
 def test_few_databases_are_held_open_however_many_runs_are_looked_at(home: Path) -> None:
     with dg.DagsterInstance.get() as instance:
-        runs = [materialize(instance) for _ in range(OPEN_RUNS + 3)]
+        runs = [materialize(instance) for _ in range(OPEN_RUNS + 1)]
         for run_id in runs:
             assert len(instance.all_logs(run_id)) > 5
             engines = open_engines(instance)

@@ -12,6 +12,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from metro_assets.orchestration.event_log import INDEX, OPEN_RUNS, PooledSqliteEventLogStorage
 
+pytestmark = pytest.mark.slow
+
 OURS = Path(__file__).parents[2] / "dagster.yaml"
 WITHOUT_IT = "telemetry:\n  enabled: false\n"
 KEY = dg.AssetKey("orders")
@@ -126,7 +128,6 @@ def test_after_a_wipe_the_log_is_empty_and_works(home: Path) -> None:
         assert seen(instance, materialize(instance))["rows"] == 7
 
 
-@pytest.mark.slow
 def test_what_another_process_writes_is_seen_at_once(home: Path) -> None:
     """The web server holds its databases open while runs of other processes write."""
     script = (

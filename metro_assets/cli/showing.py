@@ -139,7 +139,7 @@ def models_table(models: ModelStore) -> Table:
     for version in reversed(models.versions()):
         metadata = models.metadata(version.name, version.run_date)
         metrics = metadata.get("metrics", {}).get("test")
-        if metrics is None or version.name.endswith("_judged"):
+        if metrics is None:
             continue
         mark = "★" if champion and champion.version == version else ""
         figures = [_figure(metrics.get(name)) for name in ("auc", "auc_within_lists", "ndcg_at_10", "ece")]

@@ -10,9 +10,9 @@ import dagster as dg
 import duckdb
 import polars as pl
 
+from metro_assets.orchestration.failing import failing_at_once
 from metro_assets.orchestration.metadata import written_metadata
 from metro_assets.storage.contract import PARTITION_COLUMN, contract
-from metro_assets.storage.errors import explained
 from metro_assets.storage.tables import Warehouse, Written
 
 
@@ -37,14 +37,10 @@ class WarehouseIOManager(dg.IOManager):
         dates = None
         if contract(table).is_partitioned:
             dates = [date.fromisoformat(key) for key in context.asset_partition_keys]
-        relation = self.warehouse.read(
-            connection, table, dates, allow_missing=bool((context.definition_metadata or {}).get("may_be_missing"))
-        )
-        if context.dagster_type.typing_type is pl.DataFrame:
-            with explained():
-                frame: pl.DataFrame = relation.pl()
-            return frame
-        return relation
+        may_be_missing = bool((context.definition_metadata or {}).get("may_be_missing"))
+        with failing_at_once():
+            relation = self.warehouse.read(connection, table, dates, allow_missing=may_be_missing)
+            return relation.pl() if context.dagster_type.typing_type is pl.DataFrame else relation
 
     def handle_output(self, context: dg.OutputContext, obj: duckdb.DuckDBPyRelation | pl.DataFrame | None) -> None:
         """Replace the partitions of the step; None means that the asset has nothing to store."""
@@ -54,11 +50,12 @@ class WarehouseIOManager(dg.IOManager):
         started = time.perf_counter()
         is_relation = isinstance(obj, duckdb.DuckDBPyRelation)
         connection = self._connection_of(context) if is_relation else self.warehouse.connection()
-        if not contract(table).is_partitioned:
-            written = [self.warehouse.write(table, None, obj, connection)]
-        else:
-            dates = [date.fromisoformat(key) for key in context.asset_partition_keys]
-            written = self._write_dates(connection, table, dates, obj)
+        with failing_at_once():
+            if not contract(table).is_partitioned:
+                written = [self.warehouse.write(table, None, obj, connection)]
+            else:
+                dates = [date.fromisoformat(key) for key in context.asset_partition_keys]
+                written = self._write_dates(connection, table, dates, obj)
         seconds = time.perf_counter() - started
         last = dates[-1] if contract(table).is_partitioned else None
         context.add_output_metadata(written_metadata(self.warehouse, table, written, last, seconds))
@@ -68,8 +65,7 @@ class WarehouseIOManager(dg.IOManager):
     ) -> list[Written]:
         if len(dates) == 1:
             return [self.warehouse.write(table, dates[0], rows, connection)]
-        with explained():
-            connection.execute(f"create or replace temp table range_of_{table} as from rows")
+        connection.execute(f"create or replace temp table range_of_{table} as from rows")
         written = []
         for day in dates:
             part = connection.sql(f"from range_of_{table} where {PARTITION_COLUMN} = $day", params={"day": day})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,14 +11,12 @@ from typing import Any
 
 import dagster as dg
 
+from metro_assets.orchestration.failing import RETRY, fails_at_once
 from metro_assets.orchestration.metadata import column_schema
 from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contract
-from metro_assets.storage.errors import explained
 
 OWNERS = ["team:offers"]
-RETRY = dg.RetryPolicy(max_retries=2, delay=1)
-"""For what can fail in passing: a lock held by another run, a busy disk."""
 RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
 ONE_DATE_A_RUN = dg.BackfillPolicy.multi_run(1)
 
@@ -53,21 +50,10 @@ def table_asset(
             retry_policy=RETRY,
             code_version=code_version(function),
             io_manager_key="io_manager",
-        )(_explaining(function))
+        )(fails_at_once(function))
         return definition
 
     return decorate
-
-
-def _explaining(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function; a damaged or foreign file that it meets while it computes is said with its remedy."""
-
-    @functools.wraps(function)
-    def explaining(*arguments: Any, **named: Any) -> Any:
-        with explained():
-            return function(*arguments, **named)
-
-    return explaining
 
 
 def table_spec(table: str, function: Callable[..., Any] | None = None, **arguments: Any) -> dg.AssetSpec:

@@ -9,9 +9,10 @@ import polars as pl
 
 from metro_assets.config import Settings, load_settings
 from metro_assets.orchestration.checks import contract_checks
+from metro_assets.orchestration.failing import RETRY, fails_at_once
 from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
-from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, RETRY, code_version, table_asset
+from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
 from metro_assets.ranking.examples import labelled, windows_before
 from metro_assets.ranking.fitting import SUSPICIOUS_AUC_WITHIN_LISTS, choose, fit_ranker, load_holdout, load_ranker
@@ -40,6 +41,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         description=f"The {algorithm.replace('_', ' ')} ranker: fitted on impressions whose label is settled, "
         "calibrated, stored in an open format with its windows, metrics, features, seed and library versions.",
     )
+    @fails_at_once
     def ranker(
         context: dg.AssetExecutionContext,
         training_examples: duckdb.DuckDBPyRelation,
@@ -95,6 +97,7 @@ boosted_trees_ranker = _ranker_asset(Algorithm.BOOSTED_TREES, "lightgbm")
     owners=OWNERS,
     kinds={"python"},
 )
+@fails_at_once
 def champion(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

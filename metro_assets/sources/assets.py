@@ -11,10 +11,11 @@ import duckdb
 
 from metro_assets.config import Settings, pin_world
 from metro_assets.orchestration.checks import contract_checks
+from metro_assets.orchestration.failing import RETRY, failing_at_once
 from metro_assets.orchestration.jobs import EVENT_TABLES, MASTER_TABLES, SOURCE_TABLES, STATE_TABLES
 from metro_assets.orchestration.metadata import written_metadata
 from metro_assets.orchestration.partitions import daily, run_dates
-from metro_assets.orchestration.tables import RANGE_IN_ONE_RUN, RETRY, code_version, table_spec
+from metro_assets.orchestration.tables import RANGE_IN_ONE_RUN, code_version, table_spec
 from metro_assets.sources.interface import Frame, Source
 from metro_assets.storage.tables import Warehouse, Written
 
@@ -46,7 +47,7 @@ def _ingest(
         finally:
             idle.put(connection)
 
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    with failing_at_once(), ThreadPoolExecutor(max_workers=workers) as pool:
         for number, parts in enumerate(pool.map(one_day, dates), start=1):
             for table, part in parts.items():
                 written[table].append(part)
@@ -71,10 +72,12 @@ def master_data(
     source: ReadSource,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Customers and products; the first run writes down which world fills the warehouse."""
-    pin_world(settings)
-    tables = source()
-    for table, rows in (("customers", tables.customers()), ("products", tables.products())):
-        written = warehouse.write(table, None, rows)
+    with failing_at_once():
+        pin_world(settings)
+        tables = source()
+        frames = {"customers": tables.customers(), "products": tables.products()}
+        parts = {table: warehouse.write(table, None, rows) for table, rows in frames.items()}
+    for table, written in parts.items():
         yield dg.MaterializeResult(
             asset_key=table, metadata=written_metadata(warehouse, table, [written], None, written.seconds)
         )

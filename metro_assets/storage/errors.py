@@ -50,6 +50,13 @@ class ContractError(WarehouseError):
     """Rows to be written do not fit the contract."""
 
 
+class BusyError(WarehouseError):
+    """Another process holds a partition or a pointer for longer than anyone should."""
+
+    def __init__(self, path: str, seconds: int) -> None:
+        super().__init__(f"{path} has been held by another run for {seconds} s; wait for that run or stop it")
+
+
 _STALE = re.compile(r'Database "([^"]+)" does not have any tables matching')
 _DAMAGED = re.compile(r'The file "([^"]+)" exists, but it is not a valid DuckDB database file')
 _CORRUPT = re.compile(r'"?([^\s"]+\.duckdb)"?')

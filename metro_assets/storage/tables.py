@@ -21,11 +21,12 @@ from typing import TypeAlias
 import duckdb
 import polars as pl
 import pyarrow as pa
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from metro_assets.config import Engine
 from metro_assets.storage.contract import PARTITION_COLUMN, TableContract, contract, contracts
 from metro_assets.storage.errors import (
+    BusyError,
     ContractError,
     MissingPartitionError,
     MissingTableError,
@@ -167,7 +168,7 @@ class Warehouse:
         Raises
         ------
         ContractError : a column is missing, unknown, does not cast or has nulls where none may be.
-        WarehouseError : the disk is full or not writable.
+        WarehouseError : the disk is full or not writable. BusyError : another process writes the partition for minutes.
         """
         shape = contract(table)
         if shape.is_partitioned != (run_date is not None):
@@ -184,6 +185,8 @@ class Warehouse:
                 finally:
                     for leftover in (temporary, temporary.with_suffix(".duckdb.wal")):
                         leftover.unlink(missing_ok=True)
+        except Timeout as error:
+            raise BusyError(str(final), LOCK_SECONDS) from error
         except OSError as error:
             raise WarehouseError(_disk_message(final, error)) from error
         return Written(final, count, final.stat().st_size, time.perf_counter() - started)

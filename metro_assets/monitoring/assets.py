@@ -88,7 +88,7 @@ def drift_is_not_significant(
     warehouse: dg.ResourceParam[Warehouse],
     settings: dg.ResourceParam[Settings],
 ) -> dg.AssetCheckResult:
-    """A warning with the bins as a picture."""
+    """A warning with the bins as a picture where something moved."""
     run_date = date.fromisoformat(context.op_execution_context.partition_key)
     with warehouse.connection() as connection:
         log = warehouse.read(connection, "drift_log", [run_date]).pl()
@@ -98,7 +98,7 @@ def drift_is_not_significant(
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "moved": ", ".join(moved["quantity"].to_list()) or "nothing",
-            "bins": picture(pictures.draw_drift(log, settings.monitoring)),
+            **({} if moved.is_empty() else {"bins": picture(pictures.draw_drift(log, settings.monitoring))}),
         },
     )
 

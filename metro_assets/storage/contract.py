@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import duckdb
 
-PARTITION_COLUMN = "run_date"
+PARTITION_COLUMN, RECORDED_COLUMN = "run_date", "recorded_date"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class TableContract:
     checks: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...]
     is_partitioned: bool
+
+    @property
+    def is_event(self) -> bool:
+        """Whether a row is something that happened: then it says on which day it became known."""
+        return self.is_partitioned and RECORDED_COLUMN in self.column_names
 
     @property
     def version(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 
@@ -17,9 +17,11 @@ class WarehouseError(RuntimeError):
 class MissingPartitionError(WarehouseError):
     """A table lacks partitions that were asked for."""
 
-    def __init__(self, table: str, dates: list[date]) -> None:
+    def __init__(self, table: str, dates: list[date], *, is_event: bool) -> None:
         span = f"run date {dates[0]}" if len(dates) == 1 else f"{len(dates)} run dates, {dates[0]} to {dates[-1]}"
-        super().__init__(f"{table} lacks {span}; materialise it first: metro run --date {dates[-1]}")
+        # What happened on a day is ingested on the next morning.
+        morning = dates[-1] + timedelta(days=1) if is_event else dates[-1]
+        super().__init__(f"{table} lacks {span}; materialise it first: metro run --date {morning}")
 
 
 class MissingTableError(WarehouseError):

@@ -143,7 +143,7 @@ class Warehouse:
         wanted = _days(dates)
         missing = [day for day in wanted if not self.exists(table, day)]
         if missing and not allow_missing:
-            raise MissingPartitionError(table, missing)
+            raise MissingPartitionError(table, missing, is_event=contract(table).is_event)
         return [self.path(table, day) for day in wanted if day not in set(missing)]
 
     # writing ------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ class Warehouse:
         given = list(rows.column_names if isinstance(rows, pa.Table) else rows.columns)
         _refuse_other_columns(shape, given)
         is_small = not isinstance(rows, duckdb.DuckDBPyRelation) and len(rows) < SMALL_ROWS
-        alias = f"w{uuid.uuid4().hex[:8]}"
+        alias = "partition"  # stored in the file: a name of its own would make its bytes differ from run to run
         columns = ", ".join(
             f"{column.name} {column.type}{'' if column.is_nullable else ' not null'}" for column in shape.columns
         )

@@ -106,7 +106,7 @@ def test_rows_that_do_not_fit_are_refused_and_the_old_stay(warehouse: Warehouse,
 def test_a_missing_partition_names_table_date_and_remedy(warehouse: Warehouse) -> None:
     warehouse.write("web_visits", DAY, web_visits((1, 1)))
     with pytest.raises(
-        MissingPartitionError, match=r"web_visits lacks run date 2026-01-06.*metro run --date 2026-01-06"
+        MissingPartitionError, match=r"web_visits lacks run date 2026-01-06.*metro run --date 2026-01-07"
     ):
         read(warehouse, [DAY, DAY + timedelta(days=1)])
     with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ COAST_SUMMER, COAST_WINTER = 1.6, 0.75
 """Coastal HoReCa in July and August, and from November to March (assumed)."""
 JANUARY = 0.75
 """The weeks after the feasts (assumed)."""
+CLOCK_START = 2000
+"""Year in which the clock of demand starts; a world of earlier years has a clock that does not know their seasons."""
 FAST_FACTOR = 0.72
 """Demand for meat and dairy on days of fast (assumed)."""
 
@@ -76,6 +79,14 @@ def season_factor(day: date) -> Floats:
     return factor
 
 
+def demand_days(first: int, day: int) -> Floats:
+    """Ordinary days' worth of demand from the opening of `first` to that of `day` (ordinals), [segments, 2].
+
+    The clock of needs: at Christmas it runs 2.5 times as fast, so that baskets grow where visits no longer can.
+    """
+    return _demand_until(day) - _demand_until(first)
+
+
 def category_factor(day: date) -> Floats:
     """Demand for each category over its mean, [categories]."""
     factor = np.ones(len(CATEGORIES))
@@ -93,6 +104,31 @@ def category_factor(day: date) -> Floats:
         if day.month == 9 and day.day <= 20 and category is Category.OFFICE_SUPPLIES:
             factor[place] *= 1.60
     return factor
+
+
+def _demand_until(day: int) -> Floats:
+    moment = date.fromordinal(day)
+    before = _demand_before(moment.year)
+    within = _demand_of_year(moment.year)[day - date(moment.year, 1, 1).toordinal()]
+    total: Floats = before + within
+    return total
+
+
+@cache
+def _demand_before(year: int) -> Floats:
+    """Demand of the years since `CLOCK_START`, before the year."""
+    if year <= CLOCK_START:
+        return np.zeros((len(SEGMENTS), 2))
+    total: Floats = _demand_before(year - 1) + _demand_of_year(year - 1)[-1]
+    return total
+
+
+@cache
+def _demand_of_year(year: int) -> Floats:
+    """Demand of the first k days of the year, [days + 1, segments, 2]."""
+    first, following = date(year, 1, 1).toordinal(), date(year + 1, 1, 1).toordinal()
+    factors = [season_factor(date.fromordinal(day)) for day in range(first, following)]
+    return np.concatenate([np.zeros((1, len(SEGMENTS), 2)), np.cumsum(factors, axis=0)])
 
 
 def _run_up(day: date, feast: date, peak: float) -> float:

@@ -63,7 +63,8 @@ class Demand:
     def _due(self, day: int, customers: Integers) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Rows of the repertoire that fall due between the previous visit and the day, and their customers' places.
 
-        The need of cycle k falls due at phase k + 0.7 j, j uniform per pair and cycle; two cycles can matter.
+        The need of cycle k falls due at phase k + 0.7 j, j uniform per pair and cycle; two cycles can matter. Cycles
+        pass by the clock of demand, faster before the feasts.
         """
         repertoire = self._latents.repertoire
         begin, count = repertoire.start[customers], np.diff(repertoire.start)[customers]
@@ -73,10 +74,11 @@ class Demand:
         owner = np.repeat(np.arange(len(customers), dtype=np.int32), count)
         frequency = repertoire.frequency[rows]
         offset = day - self._first_day
-        place = repertoire.phase[rows] + np.float32(offset) * frequency
+        elapsed = self._visits.demand_days(self._first_day, day, customers)
+        place = repertoire.phase[rows] + elapsed[owner] * frequency
         cycle = np.floor(place)
         place -= cycle
-        step = self._visits.gap_days(day, customers)[owner] * frequency
+        step = self._visits.gap_demand(day, customers)[owner] * frequency
         key, number = repertoire.key[rows], cycle.astype(np.int32).astype(np.uint32)
         now = self._jitter(key, number)
         due = (now <= place) & (now > place - step)

@@ -194,10 +194,11 @@ class Truth:
         """Chance that a row's need falls due between the previous visit and the last visit of the horizon."""
         repertoire, world = self._world.latents.repertoire, self._world
         everyone = np.arange(len(world.businesses))
-        gap = world.visits.gap_days(day, everyone)[holder]
+        gap = world.visits.gap_demand(day, everyone)[holder]
+        elapsed = world.visits.demand_days(world.first_day, day, everyone)[holder]
         frequency = repertoire.frequency[row].astype(np.float64)
         offset = day - world.first_day
-        place = repertoire.phase[row] + (offset - gap) * frequency
+        place = repertoire.phase[row] + (elapsed - gap) * frequency
         cycle = np.floor(place)
         place = place - cycle
         width = facts.JITTER_SHARE
@@ -205,7 +206,8 @@ class Truth:
         is_open = word.astype(np.float64) * (width / 2**32) > place
         chance = np.zeros(len(row))
         for ahead in range(last.shape[1]):
-            end = place + (gap + ahead) * frequency
+            coming = world.visits.demand_days(day, day + ahead, everyone)[holder]
+            end = place + (gap + coming) * frequency
             this = np.where(is_open, np.clip((end - place) / np.maximum(width - place, 1e-9), 0, 1), 0.0)
             following = np.clip((end - 1.0) / width, 0, 1)
             due = 1.0 - (1.0 - this) * (1.0 - following)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metro_assets.sources.synthetic import behaviour_facts as facts
-from metro_assets.sources.synthetic.calendar import season_factor, weekday_factor
+from metro_assets.sources.synthetic.calendar import demand_days, season_factor, weekday_factor
 from metro_assets.sources.synthetic.draws import normal, uniform
 from metro_assets.sources.synthetic.entities import Businesses, Floats, Integers
 from metro_assets.sources.synthetic.latent import Latents
@@ -28,7 +28,7 @@ class Visits:
         business, moment = self._businesses, date.fromordinal(day)
         rhythm = self._latents.visits_per_week / 7.0
         rhythm = rhythm * weekday_factor(moment)[business.segment]
-        rhythm = rhythm * season_factor(moment)[business.segment, business.is_coastal.astype(np.int64)]
+        rhythm = rhythm * season_factor(moment)[business.segment, self._coast]
         rhythm = rhythm * self._drift(day)
         rhythm = np.where(day >= self._latents.churn_day, rhythm * facts.CHURNED_LEVEL, rhythm)
         chance: Floats = np.where(day >= business.registered_day, np.minimum(rhythm, facts.MOST_PROBABLE_VISIT), 0.0)
@@ -45,6 +45,22 @@ class Visits:
             if not len(open_rows):
                 break
         return gap
+
+    def demand_days(self, first: int, day: int, customers: Integers) -> npt.NDArray[np.float32]:
+        """Ordinary days' worth of each customer's demand from the opening of one day to that of another."""
+        elapsed = demand_days(first, day)[self._businesses.segment[customers], self._coast[customers]]
+        return elapsed.astype(np.float32)
+
+    def gap_demand(self, day: int, customers: Integers) -> npt.NDArray[np.float32]:
+        """Ordinary days' worth of demand since each customer's previous visit."""
+        table = np.stack([demand_days(day - back, day) for back in range(facts.PREVIOUS_VISIT_DAYS + 1)])
+        gap = self.gap_days(day, customers).astype(np.int64)
+        since = table[gap, self._businesses.segment[customers], self._coast[customers]]
+        return since.astype(np.float32)
+
+    @property
+    def _coast(self) -> Integers:
+        return self._businesses.is_coastal.astype(np.int64)
 
     def _on(self, day: int) -> npt.NDArray[np.bool_]:
         """Whether each customer comes on the day, [C]."""

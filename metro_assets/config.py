@@ -122,7 +122,11 @@ class Selection(Section):
     slate_size: int = Field(10, ge=1, le=100, description="offers per customer")
     maximum_per_category: int = Field(3, ge=1, description="offers of one category in a slate")
     maximum_weekly_exposures: int = Field(3, ge=1, description="times one offer may be shown to one customer in 7 days")
-    redemption_days: int = Field(60, ge=1, description="days in which redemptions count against an offer's maximum")
+    redemption_days: int = Field(
+        60,
+        ge=1,
+        description="days in which a redemption keeps an offer from coming again; at least the longest validity",
+    )
     browse_days: int = Field(7, ge=1, description="days for which a web visit may be a reason")
     reason_category_share: float = Field(0.10, description="share of spend from which a category is a reason")
     reason_nearby_buyers: int = Field(5, ge=1, description="buyers of the same trade and county that make a reason")

@@ -180,6 +180,6 @@ INTERACTION_FEATURES = (
 NAMED_FEATURES = CUSTOMER_FEATURES + OFFER_FEATURES + INTERACTION_FEATURES
 """The sixteen whose names and definitions are fixed."""
 FURTHER_INTERACTION_FEATURES = ("product_purchases",)
-"""What earned its place on days that the models had not seen (docs/features.md)."""
+"""Beside the sixteen (docs/features.md)."""
 RANKING_FEATURES = NAMED_FEATURES + FURTHER_INTERACTION_FEATURES
 """The order of every feature matrix."""

@@ -21,8 +21,10 @@ def restore_champion(settings: Settings) -> str:
     reader = RecommendationReader(settings.warehouse, settings.engine)
     if algorithm not in reader.algorithms():
         return f"{done}; the publication in force has no order of its; the next run will"
+    if publications.current().champion == algorithm:
+        return f"{done}; it scores from the next run on: metro run"
     publication = publications.serve_algorithm(algorithm)
-    return f"{done}; {publication.name} serves the order of {algorithm} from now on"
+    return f"{done}; {publication.name} serves the order of {algorithm} from now on, the next run scores with it"
 
 
 def release_champion(settings: Settings) -> str:

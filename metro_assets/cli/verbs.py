@@ -155,7 +155,9 @@ def rollback(
     ] = False,
     warehouse: Warehouse = None,
 ) -> None:
-    """Put the previous champion back and keep it until it is released; its order is served at once.
+    """Put the previous champion back and keep it until it is released.
+
+    If it is of another algorithm, that algorithm's order is served at once; the next run scores with its coefficients.
 
     Examples: `metro rollback` · `metro rollback --release` · `metro rollback --publication`
     """

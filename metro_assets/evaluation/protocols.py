@@ -181,10 +181,11 @@ def _recall_rows(recall: pl.DataFrame, occasion: Occasion) -> pl.DataFrame:
 
 def _calibration_rows(rows: pl.DataFrame, occasion: Occasion) -> pl.DataFrame:
     """Calibration error of served rows: the top of an order is over-predicted even by a calibrated model."""
-    metrics = []
+    metrics: list[tuple[str, str, str, float | None, int, int]] = []
     for (algorithm,), part in rows.group_by("algorithm", maintain_order=True):
         error = expected_calibration_error(part["label"].to_numpy(), part["score"].to_numpy())
-        ratio = part["score"].cast(pl.Float64).mean() / max(float(part["label"].mean() or 0), 1e-9)  # type: ignore[arg-type, operator]
+        predicted, observed = part["score"].cast(pl.Float64).sum(), part["label"].sum()
+        ratio = float(predicted) / float(observed) if observed else None
         counts = (part["customer_id"].n_unique(), len(part))
         metrics.append((str(algorithm), "SHOWN", "ece", error, *counts))
         metrics.append((str(algorithm), "SHOWN", "predicted_over_observed", ratio, *counts))

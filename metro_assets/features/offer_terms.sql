@@ -12,7 +12,7 @@ select
     live_offers.discount_ron::double as discount_ron,
     live_offers.minimum_quantity::double as minimum_quantity,
     live_offers.free_quantity::double as free_quantity,
-    coalesce(gift_prices.base_price_ron, gifts.base_price_ron)::double as gift_value_ron,
+    gifts.base_price_ron::double as gift_value_ron,
     coalesce(gift_prices.cost_ron, gifts.cost_ron)::double as gift_cost_ron,
     live_offers.unlocked_tier::double as unlocked_tier,
     coalesce(live_offers.funding_share, 0) as funding_share,

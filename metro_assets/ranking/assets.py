@@ -141,14 +141,21 @@ def scored_candidates(
     settings: dg.ResourceParam[Settings],
     models: dg.ResourceParam[ModelStore],
 ) -> pl.DataFrame:
-    """Every algorithm scores the whole pool."""
+    """Every algorithm scores the whole pool; a champion that a person put back stands in for its ranker's newer fit."""
     run_date = date.fromisoformat(context.partition_key)
+    versions = {algorithm: models.scoring_version(f"{algorithm}_ranker", run_date) for algorithm in Algorithm}
     rankers = {
-        str(algorithm): load_ranker(algorithm, models.load(f"{algorithm}_ranker", run_date)) for algorithm in Algorithm
+        str(algorithm): load_ranker(algorithm, models.load(version.name, version.run_date))
+        for algorithm, version in versions.items()
     }
     scored = score_pool(rankers, interaction_features, customer_features, offer_features, settings.engine.threads)
     sample = {name: scored.filter(pl.col("algorithm") == name)["score"][:200_000].to_numpy() for name in rankers}
-    context.add_output_metadata({"score distribution": picture(pictures.draw_scores(sample))})
+    context.add_output_metadata(
+        {
+            "score distribution": picture(pictures.draw_scores(sample)),
+            "versions": {str(algorithm): str(version.run_date) for algorithm, version in versions.items()},
+        }
+    )
     return scored
 
 

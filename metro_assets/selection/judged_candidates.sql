@@ -1,7 +1,7 @@
 -- one row per scored candidate whose offer is live: its category, and the first rule that forbids it (null: none does)
 with
 live_offers as (
-    select offers.offer_id, offers.category, offers.maximum_redemptions
+    select offers.offer_id, offers.category
     from offers, parameters
     where parameters.run_date between offers.valid_from_date and offers.valid_to_date
 ),
@@ -12,13 +12,10 @@ consenting_customers as (
     where has_email_consent or has_sms_consent or has_whatsapp_consent
 ),
 
-exhausted_pairs as (
-    select redemptions.customer_id, redemptions.offer_id
+redeemed_pairs as (
+    select distinct redemptions.customer_id, redemptions.offer_id
     from redemptions, parameters
-    inner join live_offers on redemptions.offer_id = live_offers.offer_id
     where redemptions.run_date < parameters.run_date and redemptions.recorded_date < parameters.run_date
-    group by redemptions.customer_id, redemptions.offer_id
-    having count(distinct redemptions.order_id) >= any_value(live_offers.maximum_redemptions)
 ),
 
 overexposed_pairs as (
@@ -40,16 +37,16 @@ select
     live_offers.category,
     case
         when consenting_customers.customer_id is null then 'NO_CONSENT'
-        when exhausted_pairs.offer_id is not null then 'ALREADY_REDEEMED'
+        when redeemed_pairs.offer_id is not null then 'ALREADY_REDEEMED'
         when overexposed_pairs.offer_id is not null then 'EXPOSURE_LIMIT'
     end as barrier
 from scored_candidates
 inner join live_offers on scored_candidates.offer_id = live_offers.offer_id
 left join consenting_customers on scored_candidates.customer_id = consenting_customers.customer_id
-left join exhausted_pairs
+left join redeemed_pairs
     on
-        scored_candidates.customer_id = exhausted_pairs.customer_id
-        and scored_candidates.offer_id = exhausted_pairs.offer_id
+        scored_candidates.customer_id = redeemed_pairs.customer_id
+        and scored_candidates.offer_id = redeemed_pairs.offer_id
 left join overexposed_pairs
     on
         scored_candidates.customer_id = overexposed_pairs.customer_id

@@ -152,7 +152,7 @@ select
     offers.minimum_quantity::double as minimum_quantity,
     offers.free_quantity::double as free_quantity,
     gifts.base_price_ron::double as gift_value_ron,
-    gifts.cost_ron::double as gift_cost_ron,
+    gift_prices.cost_ron::double as gift_cost_ron,
     offers.unlocked_tier::double as unlocked_tier,
     coalesce(offers.funding_share, 0) as funding_share,
     tags.product_id,
@@ -188,7 +188,8 @@ inner join offers on tags.offer_id = offers.offer_id
 inner join known_customers on tags.customer_id = known_customers.customer_id
 inner join members on known_customers.business_type = members.business_type
 inner join prices_in_force as shown on tags.product_id = shown.product_id
-left join prices_in_force as gifts on offers.gift_product_id = gifts.product_id
+left join products as gifts on offers.gift_product_id = gifts.product_id
+left join prices_in_force as gift_prices on offers.gift_product_id = gift_prices.product_id
 left join candidate_pool
     on tags.customer_id = candidate_pool.customer_id and tags.offer_id = candidate_pool.offer_id
 left join customer_features on tags.customer_id = customer_features.customer_id

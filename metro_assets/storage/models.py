@@ -1,7 +1,8 @@
 """Fitted models by name and run date, in open formats; the champion pointer and its way back.
 
 A version is a folder `models/<name>/run_date=YYYY-MM-DD/` of files, complete or absent. `models/champion.json` names
-the version whose order is served and those that it replaced.
+the version in force and those that it replaced. Every run date fits its own version of each ranker and serves the
+order of the one in force; one that a person put back is pinned and scores in place of its ranker's newer fits.
 """
 
 from __future__ import annotations
@@ -98,6 +99,14 @@ class ModelStore:
         pointer = self._pointer()
         known = [_version(entry) for entry in pointer["history"] if entry["run_date"] <= str(run_date)]
         return Champion(known[-1], bool(pointer["is_pinned"])) if known else self.champion()
+
+    def scoring_version(self, name: str, run_date: date) -> Version:
+        """The version of a ranker that scores on a date: the date's own, or the champion that a person put back."""
+        champion = self.champion_at(run_date)
+        own = Version(name, run_date)
+        if champion is None or not champion.is_pinned or champion.version.name != name:
+            return own
+        return champion.version if champion.version.run_date <= run_date else own
 
     def promote(self, name: str, run_date: date) -> Champion:
         """Put a version in force unless a pinned one is; returns the one in force afterwards.

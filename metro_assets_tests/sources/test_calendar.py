@@ -6,6 +6,7 @@ import pytest
 
 from metro_assets.sources.synthetic.calendar import (
     category_factor,
+    demand_days,
     is_fast,
     is_open,
     orthodox_easter,
@@ -59,3 +60,16 @@ def test_the_coast_lives_in_summer() -> None:
     assert coast > inland
     inland, coast = season_factor(date(2026, 2, 15))[HORECA]
     assert coast < inland
+
+
+def test_the_clock_of_demand_runs_with_the_season_and_days_add_up() -> None:
+    first, christmas = date(2026, 12, 20).toordinal(), date(2026, 12, 25).toordinal()
+    assert demand_days(first, christmas)[HORECA, 0] == pytest.approx(
+        sum(season_factor(date.fromordinal(day))[HORECA, 0] for day in range(first, christmas))
+    )
+    assert demand_days(first, christmas)[HORECA, 0] > 5 * 2.2
+    new_year = date(2027, 1, 2).toordinal()
+    assert demand_days(first, new_year) == pytest.approx(
+        demand_days(first, christmas) + demand_days(christmas, new_year)
+    )
+    assert demand_days(christmas, first) == pytest.approx(-demand_days(first, christmas))

@@ -60,3 +60,16 @@ def test_promoting_twice_on_a_day_keeps_one_entry(store: ModelStore) -> None:
     store.promote("logistic_ranker", TUESDAY)
     store.promote("logistic_ranker", TUESDAY)
     assert store.rollback().version.run_date == MONDAY
+
+
+def test_a_champion_that_was_put_back_scores_in_place_of_its_rankers_newer_fits(store: ModelStore) -> None:
+    for day in (MONDAY, TUESDAY):
+        store.promote("logistic_ranker", day)
+    assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", WEDNESDAY)
+    store.rollback()
+    assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", MONDAY)
+    assert store.scoring_version("boosted_trees_ranker", WEDNESDAY) == Version("boosted_trees_ranker", WEDNESDAY)
+    before = date(2026, 1, 4)
+    assert store.scoring_version("logistic_ranker", before) == Version("logistic_ranker", before)
+    store.unpin()
+    assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", WEDNESDAY)

@@ -27,7 +27,7 @@ LINES_PER_VISIT = {Segment.HORECA: 56.0, Segment.TRADER: 32.0, Segment.SCO: 14.0
 """Median lines of a basket. HoReCa 30-80 (seed); the others smaller (seed), their level assumed."""
 LINES_SIGMA = 0.38
 CYCLE_VISITS = 4.5
-"""Median cycle of a repertoire product in visits: oil every 9 days at 3.5 visits a week (domain page)."""
+"""Median cycle of a repertoire product in visits: oil every 9 days at 3.5 visits a week (assumed)."""
 CYCLE_SIGMA = 0.80
 JITTER_SHARE = 0.7
 """A need falls due at a uniform moment in the first 70 % of its cycle (assumed)."""
@@ -120,7 +120,7 @@ SLATE_SIZE = 10
 ARM_SHARES = (0.80, 0.10, 0.10)
 """Logging policy, exploration, hold-out, drawn per slate; the domain page asks for a slice of each (assumed shares)."""
 POLICY_CATEGORY_WEIGHT, POLICY_DEPTH_WEIGHT = 0.6, 2.0
-"""The logging policy's log weight on the segment's category share and on the depth of the offer (assumed)."""
+"""The logging policy's log weight on the business type's category share and on the depth of the offer (assumed)."""
 EXPOSURE_MEMORY_DAYS = 14
 """An impression works for two weeks; redemptions: median at 34 % of the validity, p90 at 86 % (C)."""
 

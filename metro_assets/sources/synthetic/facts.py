@@ -11,7 +11,7 @@ from metro_assets.vocabulary import BusinessType, Channel, OfferMechanic, Segmen
 # assortment -------------------------------------------------------------------------------------------------------
 
 POPULARITY_SIGMA = 1.7
-"""Spread of log popularity inside a category. Gini of product lines .81 in (C) consumer data; references.md."""
+"""Spread of log popularity inside a category. Gini of product lines .81 in (C) consumer data."""
 TIER2_DEPTH = (0.05, 0.15)
 """Share off the base price at tier 2 (seed)."""
 TIER3_DEPTH = (0.15, 0.35)
@@ -26,7 +26,7 @@ OWN_BRAND_PRICE_FACTOR = {"aro": 0.78, "METRO Premium": 1.25}
 # businesses -------------------------------------------------------------------------------------------------------
 
 SEGMENT_SHARES = {Segment.HORECA: 0.50, Segment.TRADER: 0.30, Segment.SCO: 0.12, Segment.FREELANCER: 0.08}
-"""(seed); METRO Romania's own figures, 40,000 HoReCa and 60,000 traders, are in references.md."""
+"""(seed); METRO Romania's own figures, 40,000 HoReCa and 60,000 traders, are in docs/world.md."""
 BUSINESS_TYPE_SHARES: dict[Segment, dict[BusinessType, float]] = {
     Segment.HORECA: {
         BusinessType.TRADITIONAL_RESTAURANT: 0.28,
@@ -68,7 +68,7 @@ STORES = (
     ("Suceava", "Suceava", False), ("Satu Mare", "Satu Mare", False), ("Deva", "Hunedoara", False),
     ("Piatra Neamț", "Neamț", False), ("Buzău", "Buzău", False),
 )  # fmt: skip
-"""Thirty stores (METRO Romania's number, references.md): city, county, whether on the coast. Places are indicative."""
+"""Thirty stores (METRO Romania's number, docs/world.md): city, county, whether on the coast. Places are indicative."""
 
 # prices -----------------------------------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ DURATION_DAYS = {
 }
 """Days of validity; the seed: 1-2 weeks for a catalogue."""
 DEPTH_QUARTILES = (0.16, 0.25, 0.37)
-"""Share off the price, p25, p50, p75 (C); references.md."""
+"""Share off the price, p25, p50, p75 (C)."""
 DEPTH_LIMITS = (0.05, 0.50)
 """No offer is shallower or deeper (assumed)."""
 FUNDING_SHARE = (0.2, 0.8)

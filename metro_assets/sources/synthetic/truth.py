@@ -1,8 +1,9 @@
 """The known truth: what a customer would do, as the world knows it. Evaluation alone may ask.
 
-Stated in closed form from the latents and the state before the day, the day's own draws unknown. Two approximations:
-the offers of the other impressions are taken as absent, and several needs of one product within the horizon count as
-independent chances.
+Stated in closed form from the latents and the state before the day, the day's own draws unknown. Approximations: the
+offers of the other impressions are taken as absent; several needs of one product within the horizon count as
+independent chances; lines outside the repertoire are left out; prices, fasts and usual quantities are those of the
+first day; that a personal offer was used already is not known.
 """
 
 from __future__ import annotations

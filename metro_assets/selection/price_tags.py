@@ -19,6 +19,7 @@ from metro_assets.pricing import (
     unit_margin,
 )
 from metro_assets.selection.reasons import reason
+from metro_assets.selection.shown_products import shown_products
 from metro_assets.sql import Relation, query, values
 
 RON_DECIMALS = 2
@@ -44,19 +45,19 @@ def recommendations_with_tags(
     Parameters
     ----------
     chosen : customer_id, algorithm, rank, offer_id and score.
-    facts : one row per chosen customer and offer, from `facts_of_tags`.
+    facts : one row per customer, algorithm and chosen offer, from `facts_of_tags`.
     champion : the algorithm whose order is served.
     """
     tags = facts.with_columns(**priced(facts)).with_columns(reason=reason(settings, run_date))
     slates: pl.DataFrame = chosen.pl()
     margin = pl.col("score").cast(pl.Float64) * pl.col("unit_margin_ron") * pl.col("usual_quantity")
-    return slates.join(tags, on=["customer_id", "offer_id"], how="inner", maintain_order="left").with_columns(
-        is_champion=pl.col("algorithm") == champion, expected_margin_ron=margin.round(RON_DECIMALS)
-    )
+    return slates.join(
+        tags, on=["customer_id", "algorithm", "offer_id"], how="inner", maintain_order="left"
+    ).with_columns(is_champion=pl.col("algorithm") == champion, expected_margin_ron=margin.round(RON_DECIMALS))
 
 
 def facts_of_tags(tables: Mapping[str, Relation], chosen: Relation, run_date: date) -> pl.DataFrame:
-    """One row per chosen customer and offer: the offer's terms, the product shown, its prices, what is true of both.
+    """One row per customer, algorithm and chosen offer: its terms, the product shown, prices, what is true of both.
 
     Parameters
     ----------
@@ -66,11 +67,11 @@ def facts_of_tags(tables: Mapping[str, Relation], chosen: Relation, run_date: da
     facts: pl.DataFrame = query(
         __package__,
         "tag_facts",
-        chosen=chosen,
+        shown_products=shown_products(chosen, tables["offer_products"], tables["customer_products"]),
         parameters=values(run_date=run_date),
         **{name: tables[name] for name in FACT_TABLES},
     ).pl()
-    return facts.sort("customer_id", "offer_id")
+    return facts
 
 
 def priced(facts: pl.DataFrame) -> dict[str, pl.Series]:

@@ -1,9 +1,8 @@
--- One row per chosen customer and offer: what the price tag computes with and what its reason may say.
--- Shown is the offer's product that the customer buys most, else its anchor.
+-- One row per chosen offer of a slate: what the price tag computes with and what its reason may say.
 with
 pairs as (
     select distinct customer_id, offer_id
-    from chosen
+    from shown_products
 ),
 
 known_customers as (
@@ -26,25 +25,6 @@ prices_in_force as (
         coalesce(daily_prices.tier3_price_ron, products.tier3_price_ron) as tier3_price_ron
     from products
     left join daily_prices on products.product_id = daily_prices.product_id
-),
-
-most_bought as (
-    select
-        pairs.customer_id,
-        pairs.offer_id,
-        max({
-            'order_count': customer_products.order_count,
-            'net_ron': customer_products.net_ron,
-            'reversed_product_id': -customer_products.product_id,
-            'usual_quantity': customer_products.usual_quantity,
-            'cycle_days': customer_products.cycle_days,
-            'last_date': customer_products.last_date
-        }) as product
-    from pairs
-    inner join offer_products on pairs.offer_id = offer_products.offer_id
-    inner join customer_products
-        on pairs.customer_id = customer_products.customer_id and offer_products.product_id = customer_products.product_id
-    group by pairs.customer_id, pairs.offer_id
 ),
 
 last_viewed as (
@@ -108,21 +88,15 @@ members as (
 
 tags as (
     select
-        pairs.customer_id,
-        pairs.offer_id,
-        coalesce(-most_bought.product.reversed_product_id, anchors.product_id) as product_id,
-        coalesce(most_bought.product.usual_quantity, offer_features.typical_quantity, 1) as quantity,
-        most_bought.product.order_count as order_count,
-        most_bought.product.cycle_days as cycle_days,
-        most_bought.product.last_date as last_date
-    from pairs
-    inner join offer_products as anchors on pairs.offer_id = anchors.offer_id and anchors.is_anchor
-    left join offer_features on pairs.offer_id = offer_features.offer_id
-    left join most_bought on pairs.customer_id = most_bought.customer_id and pairs.offer_id = most_bought.offer_id
+        shown_products.*,
+        coalesce(shown_products.usual_quantity, offer_features.typical_quantity, 1) as quantity
+    from shown_products
+    left join offer_features on shown_products.offer_id = offer_features.offer_id
 )
 
 select
     tags.customer_id,
+    tags.algorithm,
     tags.offer_id,
     list_filter(
         [

@@ -115,13 +115,13 @@ class RecommendationReader:
         return [row["algorithm"] for row in rows]
 
     def some_customer(self) -> int:
-        """A customer whose slate shows well: whole, saving on every offer, varied, of one who came lately."""
+        """A customer whose slate shows well: whole, saving on every offer, varied, of one who comes often."""
         rows = _rows(
             self._in_force(),
             "select customer_id from recommendations inner join customer_features using (customer_id) "
             "where algorithm = $algorithm group by customer_id "
             "order by count(*) desc, count(*) filter (saving_ron > 0) desc, "
-            "any_value(recency_days <= 7) desc nulls last, count(distinct category) desc, customer_id limit 1",
+            "least(count(distinct category), 6) desc, any_value(frequency_orders) desc, customer_id limit 1",
             algorithm=self._in_force().publication.champion,
         )
         if not rows:

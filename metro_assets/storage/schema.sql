@@ -454,7 +454,7 @@ comment on column recommendations.score is 'calibrated probability of redemption
 comment on column recommendations.reason is 'why, in words a buyer understands';
 comment on column recommendations.strategies is 'candidate strategies that found it';
 comment on column recommendations.channel is 'channel with consent through which it may be sent';
-comment on column recommendations.product_id is 'the offer''s anchor product, or the product of the offer that this customer buys most';
+comment on column recommendations.product_id is 'the offer''s product that this customer buys most and that no better ranked offer shows, else its anchor';
 comment on column recommendations.usual_quantity is 'this customer''s usual units per order, else the typical ones';
 comment on column recommendations.usual_unit_price_ron is 'unit price at the usual quantity without the offer, RON';
 comment on column recommendations.offer_unit_price_ron is 'unit price at the usual quantity with the offer, RON';

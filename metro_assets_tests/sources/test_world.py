@@ -209,3 +209,17 @@ def test_nobody_is_shown_an_offer_without_consent(world: World, events: dict[str
 def test_some_orders_are_recorded_late(events: dict[str, pl.DataFrame]) -> None:
     late = events["orders"].filter(pl.col("recorded_date") > pl.col("ordered_at").dt.date())
     assert 0 < late.height / events["orders"].height < 0.02
+
+
+def test_before_christmas_a_day_has_more_than_twice_the_lines_and_baskets_do_not_shrink() -> None:
+    world = World(
+        Sizes(customers=400, products=1000, live_offers=60, history_days=90), seed=3, first_day=date(2026, 9, 1)
+    )
+
+    def mean_day(first: date, days: int) -> tuple[float, float]:
+        orders = [world.events(first + timedelta(days=day))["orders"]["line_count"].to_pylist() for day in range(days)]
+        return sum(map(len, orders)) / days, sum(map(sum, orders)) / days
+
+    (visits, lines), (usual_visits, usual_lines) = mean_day(date(2026, 12, 21), 4), mean_day(date(2026, 10, 12), 4)
+    assert 2.0 < lines / usual_lines < 2.6
+    assert lines / visits > usual_lines / usual_visits

@@ -39,7 +39,7 @@ def main(
     output: Annotated[Path, typer.Option(help="Page to write.", dir_okay=False)] = PAGE,
 ) -> None:
     """Measure a cold start up to yesterday's recommendations, then today's run, and write the page."""
-    root = warehouse or Path(tempfile.mkdtemp(prefix="metro-bench-"))
+    root = warehouse or _temporary_folder()
     try:
         page = _measured(profile, root)
     finally:
@@ -49,6 +49,13 @@ def main(
     console = Console()
     console.print(Markdown(page))
     console.print(f"wrote {output}", highlight=False)
+
+
+def _temporary_folder() -> Path:
+    """Beside the tables, for it takes gigabytes."""
+    folder = load_settings().warehouse
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
 
 
 def _measured(profile: str, root: Path) -> str:

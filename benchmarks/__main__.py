@@ -79,7 +79,8 @@ def _measured(profile: str, root: Path) -> str:
             [
                 "# Speed",
                 f"Profile `{profile}`: {sizes.customers:,} customers, {sizes.products:,} products, "
-                f"{sizes.live_offers} live offers, {sizes.history_days} days. Made by `make bench` on {run_date}, on {_machine()}.",
+                f"{sizes.live_offers} live offers, {sizes.history_days} days. "
+                f"Made by `make bench` on {run_date}, on {_machine()}.",
                 "## Cold start",
                 _summary(cold, "an empty warehouse to the first recommendations, the whole history made"),
                 _stage_table(cold_stages),

@@ -1,13 +1,17 @@
-"""One tiny day run through the command, once for all test processes; tests that change it work on a copy."""
+"""One tiny day run through the command, once for all test processes; tests that change it work on a copy.
+
+And relations from literal rows, typed as the data contract types them.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 # Definitions read their warehouse when they are imported: never a person's own one.
 os.environ["METRO_WAREHOUSE"] = tempfile.mkdtemp(prefix="metro-tests-")
@@ -15,8 +19,13 @@ os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 for name in ("DAGSTER_HOME", "METRO_PROFILE", "METRO_SEED"):
     os.environ.pop(name, None)
 
+import duckdb  # noqa: E402
+import polars as pl  # noqa: E402
 import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
+
+from metro_assets.sql import Relation  # noqa: E402
+from metro_assets.storage.contract import contract  # noqa: E402
 
 RUN_DATE = date(2026, 5, 18)
 Metro = Callable[..., subprocess.CompletedProcess[str]]
@@ -56,3 +65,28 @@ def ran(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 def copied(ran: Path, tmp_path: Path) -> Path:
     """A copy of the warehouse that a test may change."""
     return Path(shutil.copytree(ran, tmp_path / "warehouse", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as open_connection:
+        yield open_connection
+
+
+@pytest.fixture(scope="session")
+def table(connection: duckdb.DuckDBPyConnection) -> Callable[..., Relation]:
+    """`table("redemptions", rows)`: the rows in the table's columns and types; what a row leaves out is null."""
+    made = 0
+
+    def build(name: str, rows: list[dict[str, Any]] | pl.DataFrame, **further: str) -> Relation:
+        nonlocal made
+        made += 1
+        columns = {"run_date": "DATE"} | {column.name: column.type for column in contract(name).columns} | further
+        own_name = f"{name}_{made}"
+        connection.execute(f"create table {own_name} ({', '.join(f'{key} {kind}' for key, kind in columns.items())})")
+        frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, infer_schema_length=None)
+        if len(frame):
+            connection.execute(f"insert into {own_name} by name select * from frame")
+        return connection.table(own_name)
+
+    return build

@@ -29,4 +29,4 @@ def shown_products(chosen: Relation, offer_products: Relation, customer_products
         best = pl.concat([fresh, own]).unique(offer, keep="first", maintain_order=True)
         taken = pl.concat([taken, best.select("slate", "product_id")])
         picked.append(best)
-    return pl.concat([options.clear(), *picked]).drop("slate", "net_ron")
+    return pl.concat([options.clear(), *picked]).drop("slate")

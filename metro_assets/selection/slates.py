@@ -11,7 +11,7 @@ from metro_assets.config import Selection
 from metro_assets.selection.greedy import choose_greedily
 from metro_assets.selection.price_tags import facts_of_tags, recommendations_with_tags
 from metro_assets.selection.rules import eligible_candidates, judged_candidates
-from metro_assets.sql import Relation
+from metro_assets.sql import Relation, stored
 
 
 def slates(tables: Mapping[str, Relation], run_date: date, champion: str, settings: Selection) -> pl.DataFrame:
@@ -33,7 +33,7 @@ def slates(tables: Mapping[str, Relation], run_date: date, champion: str, settin
         run_date,
         settings,
     )
-    chosen = choose_greedily(eligible_candidates(judged), settings).materialize()
+    chosen = stored(choose_greedily(eligible_candidates(judged), settings))
     facts = facts_of_tags(tables, chosen, run_date)
     rows = recommendations_with_tags(chosen, facts, champion, settings, run_date)
     return rows.select(RECOMMENDATION_COLUMNS).sort("customer_id", "algorithm", "rank")

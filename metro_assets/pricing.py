@@ -62,7 +62,8 @@ def offer_unit_price(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> 
     """Effective price per unit with the offer, for who pays for `quantity` units in one order.
 
     Free units and gifts count as a lower price per unit received: n bought with m free cost n / (n + m) of the price;
-    a gift takes its value off the line, never below zero. Below `minimum_quantity` the tier price holds.
+    a gift takes its value off the line, never below zero. Below `minimum_quantity` the tier price holds. Where an unlocked
+    third tier does not exist, the second holds.
     """
     quantity = np.asarray(quantity, dtype=np.float64)
     tier_price = tier_unit_price(quantity, tiers)
@@ -70,7 +71,8 @@ def offer_unit_price(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> 
     minimum = np.where(np.isnan(terms.minimum_quantity), 1.0, terms.minimum_quantity)
     with np.errstate(divide="ignore", invalid="ignore"):
         free = np.nan_to_num(terms.free_quantity) * np.floor(quantity / minimum)
-        unlocked = np.where(terms.unlocked_tier == 3, tiers.tier3_price_ron, tiers.tier2_price_ron)
+        has_third = ~np.isnan(tiers.tier3_price_ron)
+        unlocked = np.where((terms.unlocked_tier == 3) & has_third, tiers.tier3_price_ron, tiers.tier2_price_ron)
         price = np.select(
             [
                 terms.benefit == Benefit.PERCENT,

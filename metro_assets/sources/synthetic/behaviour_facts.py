@@ -108,10 +108,15 @@ CATEGORY_WEIGHTS: dict[BusinessType, dict[Category, float]] = {
 """How much a business type favours a category over the assortment's share; 1 where not named (assumed, from the seed's
 descriptions: HoReCa ultra-fresh, traders broad, SCO non-food heavy)."""
 SLOW_CATEGORIES = {
-    Category.HORECA_EQUIPMENT: 0.04, Category.ELECTRONICS_APPLIANCES: 0.15, Category.KITCHEN_TABLEWARE: 0.25,
-    Category.HOUSEHOLD_GOODS: 0.4,
+    Category.HORECA_EQUIPMENT: 0.4, Category.ELECTRONICS_APPLIANCES: 0.5, Category.KITCHEN_TABLEWARE: 0.5,
+    Category.HOUSEHOLD_GOODS: 0.7,
 }  # fmt: skip
 """Weight in a repertoire of what is bought seldom: high value, low frequency (seed)."""
+DURABLE_DAYS = {
+    Category.HORECA_EQUIPMENT: 900, Category.ELECTRONICS_APPLIANCES: 400, Category.KITCHEN_TABLEWARE: 60,
+    Category.HOUSEHOLD_GOODS: 60, Category.OFFICE_SUPPLIES: 15,
+}  # fmt: skip
+"""Days for which a thing serves, added to its cycle: nobody buys an oven every other day (assumed)."""
 
 # exposure ---------------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,8 @@ def _described(
     stores[is_regional] = keeps[is_regional]
     stores[:, 1] |= ~stores[:, 1:].any(axis=1)
     funding = _uniform_between(facts.FUNDING_SHARE, uniform(seed, "funding", identifier))
-    funding = np.where(catalogue.is_own_brand[anchor], 0.0, np.round(funding, 2))
+    enough = 1 - _base_margin(catalogue, anchor) / _depths(catalogue, seed, identifier, anchor)
+    funding = np.where(catalogue.is_own_brand[anchor], 0.0, np.ceil(np.maximum(funding, enough) * 100) / 100)
     channel = np.array([CHANNELS.index(facts.CHANNELS[name]) for name in names], dtype=np.int8)
     maximum = np.where(is_personal, 1, 0)
     gift = _gifts(catalogue, seed, identifier, anchor)
@@ -204,10 +205,7 @@ def _terms(
     catalogue: Catalogue, seed: int, identifier: Integers, names: list[OfferMechanic], anchor: Integers
 ) -> OfferTerms:
     """Parameters of the benefit; its depth is drawn first and turned into the benefit's own terms."""
-    depth = np.clip(
-        facts.DEPTH_QUARTILES[1] * np.exp(_DEPTH_SIGMA * normal(seed, "depth", identifier)), *facts.DEPTH_LIMITS
-    )
-    depth = np.round(depth, 2)
+    depth = _depths(catalogue, seed, identifier, anchor)
     draw = uniform(seed, "benefit", identifier)
     benefit = np.array([str(_benefit(name, value)) for name, value in zip(names, draw, strict=True)])
     price = catalogue.tiers.base_price_ron[anchor]
@@ -232,6 +230,19 @@ def _terms(
         gift_value_ron=np.where(is_gift, gift_value, nothing),
         unlocked_tier=np.where(is_unlock, np.where(has_third & (draw < 0.5), 3.0, 2.0), nothing),
     )
+
+
+def _depths(catalogue: Catalogue, seed: int, identifier: Integers, anchor: Integers) -> Floats:
+    """Share off the anchor's base price that each offer is worth; an own brand's no more than its margin."""
+    drawn = facts.DEPTH_QUARTILES[1] * np.exp(_DEPTH_SIGMA * normal(seed, "depth", identifier))
+    most = np.where(catalogue.is_own_brand[anchor], _base_margin(catalogue, anchor), 1.0)
+    return np.round(np.clip(np.minimum(drawn, most), *facts.DEPTH_LIMITS), 2)
+
+
+def _base_margin(catalogue: Catalogue, product: Integers) -> Floats:
+    """Margin at the base price, as a share of it."""
+    margin: Floats = 1 - catalogue.cost_ron[product] / catalogue.tiers.base_price_ron[product]
+    return margin
 
 
 def _benefit(mechanic: OfferMechanic, draw: float) -> Benefit:

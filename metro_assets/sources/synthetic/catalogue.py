@@ -32,7 +32,8 @@ def build_catalogue(products: int, seed: int) -> Catalogue:
     price = frame["price"].to_numpy()
     tiers = _tiers(price, frame["unit"].to_numpy() == "kg", identifiers, seed)
     margin = np.clip(frame["margin"].to_numpy() + 0.03 * normal(seed, "margin", identifiers), 0.05, 0.6)
-    cost = np.round(price * (1 - margin), 2)
+    best = np.fmin(tiers.tier2_price_ron, np.nan_to_num(tiers.tier3_price_ron, nan=np.inf))
+    cost = np.floor(np.minimum(price * (1 - margin), best * (1 - facts.LEAST_TIER_MARGIN)) * 100) / 100
     popularity = np.exp(facts.POPULARITY_SIGMA * normal(seed, "popularity", identifiers))
     is_tagespreis = uniform(seed, "tagespreis", identifiers) < frame["tagespreis_share"].to_numpy()
     contract = frame.select(

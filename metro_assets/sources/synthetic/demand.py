@@ -13,10 +13,12 @@ from metro_assets.sources.synthetic import behaviour_facts as facts
 from metro_assets.sources.synthetic.calendar import category_factor
 from metro_assets.sources.synthetic.draws import NORMAL_TABLE, quick_bits, uniform
 from metro_assets.sources.synthetic.entities import Businesses, Catalogue, Floats, Integers
-from metro_assets.sources.synthetic.latent import Latents
+from metro_assets.sources.synthetic.latent import Latents, durable_days, usual_quantity
 from metro_assets.sources.synthetic.visits import Visits
 
 Words = npt.NDArray[np.uint32]
+_IMPULSE_DAYS = 10.0
+"""A thing that serves this long is half as likely to be an impulse as one that is used up."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class Demand:
     ) -> None:
         self._catalogue, self._businesses, self._latents = catalogue, businesses, latents
         self._visits, self._seed, self._first_day = visits, seed, first_day
-        cumulative = np.cumsum(latents.type_weights, axis=1) + np.arange(len(latents.type_weights))[:, None]
+        weights = latents.type_weights / (1.0 + durable_days() / _IMPULSE_DAYS)[catalogue.category]
+        weights = weights / weights.sum(axis=1, keepdims=True)
+        cumulative = np.cumsum(weights, axis=1) + np.arange(len(weights))[:, None]
         cumulative[:, -1] = np.arange(len(cumulative)) + 1.0
         self._cumulative = cumulative.ravel()
 
@@ -125,8 +129,7 @@ class Demand:
         extra_place, extra_product = (code // width).astype(np.int32), (code % width).astype(np.int32)
         extra_who = customers[extra_place]
         draw = uniform(self._seed, "impulse quantity", extra_who, day, extra_product)
-        size = self._businesses.size[extra_who] ** facts.QUANTITY_SIZE_POWER
-        extra_quantity = self._catalogue.typical_quantity[extra_product] * size * (0.5 + draw)
+        extra_quantity = usual_quantity(self._catalogue, self._businesses, extra_product, extra_who) * (0.5 + draw)
         return (
             np.insert(owner, at, extra_place),
             np.insert(product, at, extra_product),

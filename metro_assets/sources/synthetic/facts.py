@@ -20,6 +20,8 @@ THREE_TIERS_SHARE = 0.75
 """Products with a third tier; seed: 2-3 tiers (assumed share)."""
 TRAITS = ("", "selecție", "clasic", "premium", "bio", "gastro", "economic", "rustic")
 """Words that tell products of one item, brand and pack apart."""
+LEAST_TIER_MARGIN = 0.04
+"""Margin that the lowest tier price leaves: a wholesaler does not live from selling below cost (assumed)."""
 OWN_BRAND_PRICE_FACTOR = {"aro": 0.78, "METRO Premium": 1.25}
 """Price against the A-brand (assumed; the seed calls aro the value brand, METRO Premium high-end)."""
 
@@ -116,7 +118,8 @@ DEPTH_QUARTILES = (0.16, 0.25, 0.37)
 DEPTH_LIMITS = (0.05, 0.50)
 """No offer is shallower or deeper (assumed)."""
 FUNDING_SHARE = (0.2, 0.8)
-"""Share of the discount that the supplier pays, nothing for own brands (assumed)."""
+"""Share of the discount that the supplier pays, more where the offer would else sell the anchor below cost; nothing for
+own brands, whose offers go no deeper than the margin (assumed)."""
 REGIONAL_SHARE = 0.15
 """Offers that hold in a part of the stores only (assumed)."""
 STACKING_SHARE = 0.35

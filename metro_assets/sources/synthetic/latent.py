@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +96,18 @@ def build_latents(catalogue: Catalogue, businesses: Businesses, seed: int, first
     )
 
 
+def durable_days() -> Singles:
+    """Days for which a thing of each category serves, [categories]."""
+    return np.array([facts.DURABLE_DAYS.get(category, 0) for category in CATEGORIES], dtype=np.float32)
+
+
+def usual_quantity(catalogue: Catalogue, businesses: Businesses, product: npt.NDArray[Any], owner: Integers) -> Floats:
+    """Units of a product that suit a customer's size; of what is dear enough to be bought singly, one to everybody."""
+    typical = catalogue.typical_quantity[product]
+    units: Floats = typical * np.where(typical > 1.0, businesses.size[owner] ** facts.QUANTITY_SIZE_POWER, 1.0)
+    return units
+
+
 def _log_normal(sigma: float, seed: int, purpose: str, keys: Integers) -> Floats:
     values: Floats = np.exp(sigma * normal(seed, purpose, keys) - sigma**2 / 2)
     return values
@@ -132,11 +145,11 @@ def _build_repertoire(
         facts.CYCLE_SIGMA * NORMAL_TABLE[(random & np.uint64(4095)).astype(np.int64)]
     )
     gap_days = (7.0 / visits).astype(np.float32)[owner]
-    frequency = hurry / (gap_days * cycle_visits)
+    served_days = durable_days()[catalogue.category[product]]
+    frequency = 1.0 / (gap_days * cycle_visits / hurry + served_days)
     phase = ((random >> np.uint64(12)) & np.uint64(0xFFFF)).astype(np.float32) / np.float32(65536)
     spread = NORMAL_TABLE[((random >> np.uint64(28)) & np.uint64(4095)).astype(np.int64)]
-    scale = businesses.size.astype(np.float32)[owner] ** facts.QUANTITY_SIZE_POWER
-    quantity = catalogue.typical_quantity.astype(np.float32)[product] * scale
+    quantity = usual_quantity(catalogue, businesses, product, owner).astype(np.float32)
     quantity = quantity * np.exp(facts.QUANTITY_SIGMA_PAIR * spread)
     first, last = _lifetimes(random)
     return Repertoire(

@@ -22,7 +22,7 @@ from metro_assets.sources.synthetic.daily_prices import prices_on
 from metro_assets.sources.synthetic.demand import Demand, Lines
 from metro_assets.sources.synthetic.draws import uniform
 from metro_assets.sources.synthetic.entities import Businesses, Catalogue, Floats, Integers, LiveOffers
-from metro_assets.sources.synthetic.latent import Latents
+from metro_assets.sources.synthetic.latent import Latents, usual_quantity
 from metro_assets.sources.synthetic.slates import Exposure
 from metro_assets.sources.synthetic.visits import Visits
 
@@ -185,8 +185,8 @@ class Response:
 
     def trial_quantity(self, offers: LiveOffers, offer: Integers, customer: Integers) -> Floats:
         """Units of an additional purchase: the typical ones for the customer's size, at least the offer's minimum."""
-        size = self._businesses.size[customer] ** facts.QUANTITY_SIZE_POWER
-        units = np.maximum(np.rint(self._catalogue.typical_quantity[offers.anchor[offer]] * size), 1.0)
+        usual = usual_quantity(self._catalogue, self._businesses, offers.anchor[offer], customer)
+        units = np.maximum(np.rint(usual), 1.0)
         wanted: Floats = np.fmax(units, offers.terms.minimum_quantity[offer])
         return wanted
 

@@ -62,8 +62,8 @@ def offer_unit_price(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> 
     """Effective price per unit with the offer, for who pays for `quantity` units in one order.
 
     Free units and gifts count as a lower price per unit received: n bought with m free cost n / (n + m) of the price;
-    a gift takes its value off the line, never below zero. Below `minimum_quantity` the tier price holds. Where an unlocked
-    third tier does not exist, the second holds.
+    a gift takes its value off the line, never below zero. Below `minimum_quantity` the tier price holds; where an
+    unlocked third tier does not exist, the second.
     """
     quantity = np.asarray(quantity, dtype=np.float64)
     tier_price = tier_unit_price(quantity, tiers)

@@ -407,7 +407,7 @@ def test_missed_mornings_are_healed_by_one_run_over_their_range(tmp_path: Path) 
 
 
 def test_the_schedule_is_off_until_a_person_starts_it() -> None:
-    assert every_morning.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert every_morning.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 def _range(request: dg.RunRequest) -> tuple[date, date]:

@@ -29,6 +29,7 @@ class WarehouseIOManager(dg.IOManager):
         self.warehouse = warehouse
         self._step: tuple[str, str] | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._started = 0.0
 
     def load_input(self, context: dg.InputContext) -> duckdb.DuckDBPyRelation | pl.DataFrame:
         """The partitions of the dependency as a relation, or as a frame where the parameter says so."""
@@ -47,16 +48,14 @@ class WarehouseIOManager(dg.IOManager):
         if obj is None:
             return
         table = context.asset_key.path[-1]
-        started = time.perf_counter()
-        is_relation = isinstance(obj, duckdb.DuckDBPyRelation)
-        connection = self._connection_of(context) if is_relation else self.warehouse.connection()
+        connection = self._connection_of(context)
         with failing_at_once():
             if not contract(table).is_partitioned:
                 written = [self.warehouse.write(table, None, obj, connection)]
             else:
                 dates = [date.fromisoformat(key) for key in context.asset_partition_keys]
                 written = self._write_dates(connection, table, dates, obj)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - self._started  # since the step read its first input
         last = dates[-1] if contract(table).is_partitioned else None
         context.add_output_metadata(written_metadata(self.warehouse, table, written, last, seconds))
 
@@ -80,5 +79,5 @@ class WarehouseIOManager(dg.IOManager):
         if self._connection is None or self._step != name:
             if self._connection is not None:
                 self._connection.close()
-            self._step, self._connection = name, self.warehouse.connection()
+            self._step, self._connection, self._started = name, self.warehouse.connection(), time.perf_counter()
         return self._connection

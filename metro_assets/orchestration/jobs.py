@@ -97,7 +97,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> int:
     cron_schedule="0 5 * * *",
     execution_timezone=TIME_ZONE,
     target=morning,
-    default_status=dg.DefaultScheduleStatus.STOPPED,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Ingest what is missing up to yesterday, then make today's recommendations.",
 )
 def every_morning(

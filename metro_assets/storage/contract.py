@@ -67,7 +67,10 @@ class TableContract:
 
 @cache
 def contracts() -> dict[str, TableContract]:
-    """Every table's contract by name, in the order of `schema.sql`."""
+    """Every table's contract by name, in the order of `schema.sql`.
+
+    A name means the same in every table: a column without a comment has that of the first table above that comments it.
+    """
     with duckdb.connect() as connection:
         connection.execute(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
         tables = connection.sql("select table_name, comment from duckdb_tables() order by table_oid").fetchall()
@@ -79,7 +82,12 @@ def contracts() -> dict[str, TableContract]:
             "select table_name, constraint_type, constraint_column_names, expression, referenced_table, "
             "referenced_column_names from duckdb_constraints() order by table_oid, constraint_index"
         ).fetchall()
-    return {name: _contract(name, comment, columns, constraints) for name, comment in tables}
+    told, notes = [], dict[str, str]()
+    for table, column, kind, nullable, note in columns:
+        told.append((table, column, kind, nullable, note or notes.get(column, "")))
+        if note:
+            notes.setdefault(column, note)
+    return {name: _contract(name, comment, told, constraints) for name, comment in tables}
 
 
 def contract(table: str) -> TableContract:

@@ -24,6 +24,11 @@ create table customers (
     has_whatsapp_consent boolean not null
 );
 comment on table customers is 'One row is a registered business that holds a Metro card.';
+comment on column customers.customer_id is 'number of the customer';
+comment on column customers.name is 'name of the business; in no log or preview';
+comment on column customers.county is 'county of the business';
+comment on column customers.city is 'town of the business';
+comment on column customers.store_name is 'name of the home store';
 comment on column customers.segment is 'HORECA, TRADER, SCO, FREELANCER or UNKNOWN (vocabulary.Segment)';
 comment on column customers.business_type is 'vocabulary.BusinessType, e.g. PIZZERIA, KIOSK, SCHOOL';
 comment on column customers.legal_form is 'SRL, SA, PFA, II, institution …';
@@ -58,6 +63,12 @@ create table products (
     check (tier3_quantity > tier2_quantity)
 );
 comment on table products is 'One row is a product of the assortment with its permanent price tiers.';
+comment on column products.product_id is 'number of the product';
+comment on column products.name is 'name on the price tag';
+comment on column products.brand is 'brand on the pack; null: none';
+comment on column products.is_own_brand is 'one of the wholesaler''s own brands (vocabulary.OwnBrand)';
+comment on column products.subcategory is 'shelf within the category';
+comment on column products.pack_size is 'what one unit of sale holds';
 comment on column products.category is 'one of the 21 categories (vocabulary.Category)';
 comment on column products.unit is 'unit of sale and of the tier thresholds: buc, kg, l, bax, set';
 comment on column products.is_tagespreis is 'priced anew every day: see daily_prices';
@@ -108,6 +119,8 @@ create table offers (
     check (valid_from_date <= valid_to_date)
 );
 comment on table offers is 'One row is an offer live on the run date, as announced before it.';
+comment on column offers.offer_id is 'number of the offer; none is used twice';
+comment on column offers.name is 'what the flyer says';
 comment on column offers.mechanic is 'one of the twelve (vocabulary.OfferMechanic)';
 comment on column offers.benefit is 'how it lowers the price (vocabulary.Benefit): PERCENT, AMOUNT, GIFT, BONUS_UNITS, TIER_UNLOCK';
 comment on column offers.is_personal is 'redeemable only by a customer to whom it was shown; else by everyone in its stores';
@@ -158,6 +171,9 @@ create table orders (
     recorded_date date not null
 );
 comment on table orders is 'One row is a basket paid on the run date.';
+comment on column orders.order_id is 'number of the basket';
+comment on column orders.store_id is 'store of the purchase';
+comment on column orders.line_count is 'lines of the basket';
 comment on column orders.ordered_at is 'Europe/Bucharest wall time';
 comment on column orders.net_ron is 'sum of its lines, RON';
 comment on column orders.recorded_date is 'day on which the row became known';
@@ -176,6 +192,7 @@ create table order_items (
     primary key (order_id, product_id)
 );
 comment on table order_items is 'One row is a product line of a basket paid on the run date.';
+comment on column order_items.product_id is 'product bought';
 comment on column order_items.quantity is 'units of sale (products.unit)';
 comment on column order_items.tier is 'price tier reached by the quantity';
 comment on column order_items.unit_price_ron is 'price paid per unit, offers and tiers included, RON';
@@ -209,6 +226,9 @@ create table impressions (
     recorded_date date not null
 );
 comment on table impressions is 'One row is an offer shown to a customer on the run date.';
+comment on column impressions.impression_id is 'number of the impression';
+comment on column impressions.offer_id is 'offer shown';
+comment on column impressions.shown_at is 'Europe/Bucharest wall time';
 comment on column impressions.slate_id is 'list in which it was shown';
 comment on column impressions.channel is 'EMAIL, SMS or WHATSAPP';
 comment on column impressions.position is 'place in the list, 1 is the top; null: unknown';
@@ -229,6 +249,9 @@ create table redemptions (
     recorded_date date not null
 );
 comment on table redemptions is 'One row is an order line bought under an offer on the run date.';
+comment on column redemptions.redemption_id is 'number of the redemption';
+comment on column redemptions.offer_id is 'offer redeemed';
+comment on column redemptions.redeemed_at is 'Europe/Bucharest wall time';
 comment on column redemptions.impression_id is 'newest impression of the offer to the customer during its validity; null: a catalogue offer redeemed unseen';
 comment on column redemptions.discount_ron is 'RON off the line against the tier price at its quantity';
 comment on column redemptions.recorded_date is 'day on which the row became known';
@@ -242,6 +265,8 @@ create table web_visits (
     primary key (customer_id, product_id)
 );
 comment on table web_visits is 'One row is a product that a customer looked at in the web shop on the run date.';
+comment on column web_visits.product_id is 'product looked at';
+comment on column web_visits.viewed_at is 'Europe/Bucharest wall time';
 comment on column web_visits.recorded_date is 'day on which the row became known';
 
 -- features -------------------------------------------------------------------------------------------------------
@@ -362,6 +387,7 @@ create table training_examples (
     product_purchases float
 );
 comment on table training_examples is 'One row is an impression of the day before the run date with the features as they stood when it was shown; the label is joined when a ranker is fitted.';
+comment on column training_examples.propensity is 'probability with which the policy put the offer into the slate';
 comment on column training_examples.shown_date is 'day of the impression = run date - 1; the features know only what was recorded before it';
 
 -- candidates, ranking, selection ---------------------------------------------------------------------------------
@@ -398,6 +424,7 @@ create table holdout_scores (
     primary key (impression_id, algorithm)
 );
 comment on table holdout_scores is 'One row is an impression of the newest settled days, scored by an algorithm whose fit did not see those days.';
+comment on column holdout_scores.algorithm is 'vocabulary.Algorithm';
 comment on column holdout_scores.shown_date is 'day of the impression, in the test window of the fit';
 comment on column holdout_scores.label is '1 if the offer was redeemed within the horizon';
 comment on column holdout_scores.score is 'calibrated probability if shown at the top';
@@ -448,9 +475,13 @@ create table recommendations (
     primary key (customer_id, algorithm, rank)
 );
 comment on table recommendations is 'One row is one of the ten offers of a customer by one algorithm, with its reason and price tag.';
+comment on column recommendations.algorithm is 'ranker whose order it is (vocabulary.Algorithm)';
+comment on column recommendations.offer_id is 'offer recommended';
+comment on column recommendations.offer_name is 'what the flyer says';
+comment on column recommendations.product_name is 'name of the product on the tag';
 comment on column recommendations.rank is '1 is the best';
 comment on column recommendations.is_champion is 'the algorithm is the champion of the run date';
-comment on column recommendations.score is 'calibrated probability of redemption';
+comment on column recommendations.score is 'probability of redemption if shown at the top, calibrated on impressions; the best of many are over-predicted (docs/evaluation.md)';
 comment on column recommendations.reason is 'why, in words a buyer understands';
 comment on column recommendations.strategies is 'candidate strategies that found it';
 comment on column recommendations.channel is 'channel with consent through which it may be sent';
@@ -472,6 +503,7 @@ create table recommendation_shortfalls (
     primary key (customer_id, algorithm)
 );
 comment on table recommendation_shortfalls is 'One row is a customer who got fewer than ten offers, and why.';
+comment on column recommendation_shortfalls.recommended_count is 'offers that the customer got all the same';
 comment on column recommendation_shortfalls.reason is 'NO_CONSENT, NO_CANDIDATES, TOO_FEW_CANDIDATES, CATEGORY_LIMIT, EXPOSURE_LIMIT or ALREADY_REDEEMED';
 
 -- monitoring, evaluation -----------------------------------------------------------------------------------------
@@ -492,6 +524,8 @@ create table drift_log (
     check (abs(list_sum(current_shares) - 1) < 1e-9)
 );
 comment on table drift_log is 'One row is the population stability index of one feature, score or label rate against the champion''s reference.';
+comment on column drift_log.reference_rows is 'rows of the champion''s reference, weights summed';
+comment on column drift_log.current_rows is 'rows compared with it';
 comment on column drift_log.quantity is 'feature name, score or label';
 comment on column drift_log.kind is 'FEATURE, SCORE or LABEL';
 comment on column drift_log.psi is 'population stability index, nats';
@@ -518,6 +552,9 @@ create table evaluation_metrics (
     primary key (protocol, subject, algorithm, population, metric)
 );
 comment on table evaluation_metrics is 'One row is one metric of one algorithm or baseline under one protocol.';
+comment on column evaluation_metrics.value is 'the metric; null: undefined';
+comment on column evaluation_metrics.customer_count is 'customers behind the value';
+comment on column evaluation_metrics.list_count is 'lists behind the value; redemptions for pool_recall, rows for calibration';
 comment on column evaluation_metrics.protocol is 'SHOWN (rank what was shown) or POOL (rank the whole pool)';
 comment on column evaluation_metrics.subject is 'HOLDOUT (the model''s newest window, never trained on) or SERVED (recommendations of run date - 7)';
 comment on column evaluation_metrics.algorithm is 'a ranker, or a baseline: random, popularity, repeat_purchase, oracle';
@@ -540,6 +577,14 @@ create table pipeline_runs (
     library_versions varchar
 );
 comment on table pipeline_runs is 'One row is a table''s newest materialisation for the run date: what ran, rows, seconds, versions.';
+comment on column pipeline_runs.table_name is 'table that was materialised';
+comment on column pipeline_runs.run_id is 'Dagster''s run';
+comment on column pipeline_runs.finished_at is 'Europe/Bucharest wall time';
+comment on column pipeline_runs.row_count is 'rows written';
+comment on column pipeline_runs.seconds is 'from the first input to the written file';
+comment on column pipeline_runs.file_bytes is 'bytes on disk';
+comment on column pipeline_runs.code_version is 'hash of the stage''s sources';
+comment on column pipeline_runs.library_versions is 'versions of what computed it';
 
 create table published_recommendations (
     run_date date not null,
@@ -550,5 +595,8 @@ create table published_recommendations (
     champion varchar not null
 );
 comment on table published_recommendations is 'One row is a publication of the run date: the file that REST and dashboard read.';
+comment on column published_recommendations.publication is 'name of the file under serving/';
+comment on column published_recommendations.row_count is 'offers in it';
+comment on column published_recommendations.customer_count is 'customers with an offer';
 comment on column published_recommendations.published_at is 'UTC';
 comment on column published_recommendations.champion is 'algorithm whose order is served';

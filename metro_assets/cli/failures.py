@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -45,7 +47,7 @@ def explaining(verb: Callable[Parameters, Result]) -> Callable[Parameters, Resul
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
-            raise _exit("stopped; the same command goes on where it was", INTERRUPTED) from None
+            _leave_at_once()
         except ConfigurationError as error:
             raise _exit(str(error), USAGE, error) from None
         except WarehouseError as error:
@@ -55,6 +57,14 @@ def explaining(verb: Callable[Parameters, Result]) -> Callable[Parameters, Resul
             raise _exit(text, FAILED, error) from None
 
     return explained
+
+
+def _leave_at_once() -> NoReturn:
+    """End the process as ctrl-C asks, with the thread of a run in it: partitions are written whole or not at all."""
+    Console(stderr=True).print("stopped; the same command goes on where it was")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 def _exit(message: str, code: int, error: Exception | None = None) -> typer.Exit:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The event log holds every message; the terminal shows progress instead."""
+POLL_SECONDS = 0.2
+"""The system may hand a signal to any thread: the main one takes it when it looks up from waiting."""
 
 
 def bring_to(settings: Settings, run_date: date, console: Console, *, backtest: bool) -> None:
@@ -30,7 +34,7 @@ def bring_to(settings: Settings, run_date: date, console: Console, *, backtest: 
 
     Raises
     ------
-    RunFailedError : a step failed; what was made before it stays.
+    RunFailedError : a step failed; what was made before it stays. KeyboardInterrupt : ctrl-C; the same holds.
     """
     with console.status("loading the pipeline"):
         from metro_assets.definitions import defs
@@ -72,12 +76,34 @@ def _execute(defs: Definitions, instance: DagsterInstance, planned: PlannedRun, 
     view = RunView(console, len(job.graph.node_dict), planned.job)
     instance.add_event_listener(run_id, view.on_event)
     tags = planned.tags | {PROCESS_TAG: str(os.getpid())}
-    with view:
-        result = job.execute_in_process(
-            run_config=QUIET, instance=instance, tags=tags, run_id=run_id, raise_on_error=False
-        )
-    if not result.success:
+    # In a thread of its own: in the main one Dagster takes ctrl-C for a failure of the step, which is tried again.
+    worker = ThreadPoolExecutor(1)
+    try:
+        with view:
+            running = worker.submit(
+                job.execute_in_process,
+                run_config=QUIET,
+                instance=instance,
+                tags=tags,
+                run_id=run_id,
+                raise_on_error=False,
+            )
+            while not running.done():
+                wait([running], POLL_SECONDS)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _cancel(instance, run_id)
+        raise
+    worker.shutdown()
+    if not running.result().success:
         raise _failed(planned, run_id, view)
+
+
+def _cancel(instance: DagsterInstance, run_id: str) -> None:
+    """Say in the instance that a person stopped the run; its thread ends with the process."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_canceled(run, "stopped by ctrl-C; the same command goes on where it was")
 
 
 def _failed(planned: PlannedRun, run_id: str, view: RunView) -> Exception:

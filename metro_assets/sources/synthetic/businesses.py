@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import numpy as np
@@ -31,14 +32,20 @@ _TITLES: dict[BusinessType, tuple[str, ...]] = {
     BusinessType.PFA: ("",),
     BusinessType.SMALL_SRL: ("Studio", "Proiect", "Atelier"),
 }
-_WORDS_A = (
-    "Casa Dunărea Teiul Bradul Stejarul Izvorul Soarele Luna Steaua Vatra Dealul Valea Piatra Cerbul Mărul Vișinul "
-    "Lacul Podul Moara Fântâna Floarea Zimbrul Șoimul Vulturul Pădurea Câmpia Livada Grădina Poiana Codrul"
+_FEMININE = (
+    "Casa Dunărea Luna Steaua Vatra Valea Piatra Moara Fântâna Floarea Pădurea Câmpia Livada Grădina Poiana"
 ).split()
-_WORDS_B = (
-    "Verde Vechi Albă Mare Mică Aurie Boierească Bătrână Frumoasă Domnească Veselă Nouă Argintie Roșie Albastră Înaltă "
-    "Curată Liniștită Ardeleană Moldavă Bucovineană Oltenească Dobrogeană Bănățeană Maramureșeană"
+_MASCULINE = (
+    "Teiul Bradul Stejarul Izvorul Soarele Dealul Cerbul Mărul Vișinul Lacul Podul Zimbrul Șoimul Vulturul Codrul"
 ).split()
+_NOUNS = _FEMININE + _MASCULINE
+_ADJECTIVES = (
+    "Verde/Verde Vechi/Veche Alb/Albă Mare/Mare Mic/Mică Auriu/Aurie Boieresc/Boierească Bătrân/Bătrână "
+    "Frumos/Frumoasă Domnesc/Domnească Vesel/Veselă Nou/Nouă Argintiu/Argintie Roșu/Roșie Albastru/Albastră "
+    "Înalt/Înaltă Vestit/Vestită Liniștit/Liniștită Ardelenesc/Ardelenească Moldovenesc/Moldovenească "
+    "Bucovinean/Bucovineană Oltenesc/Oltenească Dobrogean/Dobrogeană Bănățean/Bănățeană Maramureșean/Maramureșeană"
+).split()
+"""Masculine and feminine; a neuter noun takes the masculine in the singular."""
 _SURNAMES = (
     "Popescu Ionescu Popa Radu Dumitru Stan Stoica Gheorghe Matei Ciobanu Rusu Munteanu Moldovan Nistor Lazăr Toma "
     "Marin Dobre Barbu Florea Sandu Voicu Manole Neagu Cojocaru Ene Preda Oprea Tudor Ilie"
@@ -73,11 +80,9 @@ def build_businesses(customers: int, seed: int, history_start: date) -> Business
             "cui": _fiscal_codes(seed, places),
             "metro_card": [f"642{place + 1:09d}" for place in places],
             "county": np.array([county for _, county, _ in facts.STORES])[store],
-            "city": np.array(
-                [city.rsplit(" ", 1)[0] if city.endswith(_SUFFIXES) else city for city, *_ in facts.STORES]
-            )[store],
+            "city": np.array([_city(place, county) for place, county, _ in facts.STORES])[store],
             "store_id": (store + 1).astype(np.int16),
-            "store_name": np.array([f"METRO {city}" for city, *_ in facts.STORES])[store],
+            "store_name": np.array([f"METRO {place}" for place, *_ in facts.STORES])[store],
             "registered_date": _dates(registered),
             "founded_date": _dates(founded),
             "has_email_consent": consents[:, 0],
@@ -98,7 +103,9 @@ def build_businesses(customers: int, seed: int, history_start: date) -> Business
     )
 
 
-_SUFFIXES = (" Est", " Vest", " Nord", " Sud")
+def _city(place: str, county: str) -> str:
+    """City of a store's place: a quarter of Bucharest is no city, nor is a side of one."""
+    return "București" if county == "București" else re.sub(" (Est|Vest|Nord|Sud)$", "", place)
 
 
 def fiscal_code_check_digit(body: Integers) -> Integers:
@@ -157,8 +164,9 @@ def _names(kind: npt.NDArray[np.int8], seed: int, places: Integers) -> list[str]
             names.append(f"{_SURNAMES[a[place] % np.uint64(30)]} {_GIVEN[b[place] % np.uint64(15)]} PFA")
         else:
             title = titles[int(c[place] % np.uint64(len(titles)))]
-            first, second = _WORDS_A[a[place] % np.uint64(30)], _WORDS_B[b[place] % np.uint64(25)]
-            names.append(f"{title} {first} {second}")
+            noun = _NOUNS[int(a[place] % np.uint64(len(_NOUNS)))]
+            masculine, feminine = _ADJECTIVES[int(b[place] % np.uint64(len(_ADJECTIVES)))].split("/")
+            names.append(f"{title} {noun} {feminine if noun in _FEMININE else masculine}")
     return names
 
 

@@ -20,7 +20,7 @@ from metro_assets.sources.synthetic.entities import (
     Integers,
     LiveOffers,
 )
-from metro_assets.vocabulary import Benefit, OfferMechanic
+from metro_assets.vocabulary import Benefit, Category, OfferMechanic
 
 LISTED = (
     OfferMechanic.RFM_REACTIVATION,
@@ -89,7 +89,7 @@ def _described(
     frame = pl.DataFrame(
         {
             "offer_id": identifier.astype(np.int32),
-            "name": _titles(catalogue, names, terms, anchor, np.diff(product_start)),
+            "name": _titles(catalogue, names, terms, anchor, gift, np.diff(product_start)),
             "mechanic": [str(name) for name in names],
             "benefit": terms.benefit.tolist(),
             "is_personal": is_personal,
@@ -136,11 +136,18 @@ def _described(
 def _anchors(
     catalogue: Catalogue, seed: int, identifier: Integers, names: list[OfferMechanic], start: Integers
 ) -> Integers:
-    """Lead products: a category by its size, a product by the root of its popularity; seasons choose their own."""
+    """Lead products: a category by its size, a product by the root of its popularity; seasons choose their own.
+
+    Free units are of what is used up: nobody buys two ovens for a third.
+    """
     category_draw = uniform(seed, "offer category", identifier)
     sizes = np.bincount(catalogue.category, minlength=len(CATEGORIES)).astype(float)
     category = choice(sizes, category_draw)
+    is_durable = np.array([name in _DURABLE for name in CATEGORIES])
+    category_of_bonus = choice(np.where(is_durable, 0.0, sizes), category_draw)
     for place, name in enumerate(names):
+        if name is OfferMechanic.VOLUME_BONUS:
+            category[place] = category_of_bonus[place]
         if name is OfferMechanic.SEASONAL_CAMPAIGN:
             season = _season_categories(date.fromordinal(int(start[place])))
             category[place] = season[int(category_draw[place] * len(season))]
@@ -267,28 +274,42 @@ def _gifts(catalogue: Catalogue, seed: int, identifier: Integers, anchor: Intege
 
 
 def _titles(
-    catalogue: Catalogue, names: list[OfferMechanic], terms: OfferTerms, anchor: Integers, sizes: Integers
+    catalogue: Catalogue,
+    names: list[OfferMechanic],
+    terms: OfferTerms,
+    anchor: Integers,
+    gift: Integers,
+    sizes: Integers,
 ) -> list[str]:
     """What the flyer says, e.g. "-25% Mozzarella bloc aro 1 kg și alte 3 produse"."""
-    products = catalogue.frame["name"].to_list()
+    products, units = catalogue.frame["name"].to_list(), catalogue.frame["unit"].to_list()
     titles = []
     for place, name in enumerate(names):
-        benefit = terms.benefit[place]
+        benefit, unit = terms.benefit[place], units[anchor[place]]
         if benefit == Benefit.PERCENT:
             promise = f"-{terms.discount_share[place]:.0%}"
         elif benefit == Benefit.AMOUNT:
             promise = f"-{terms.discount_ron[place]:.2f} RON"
         elif benefit == Benefit.BONUS_UNITS:
-            promise = f"{terms.minimum_quantity[place]:.0f}+{terms.free_quantity[place]:.0f} gratis"
+            promise = f"{terms.minimum_quantity[place]:.0f}+{terms.free_quantity[place]:.0f} {unit} gratis"
         elif benefit == Benefit.GIFT:
-            promise = f"cadou la {terms.minimum_quantity[place]:.0f} buc"
+            present = f"1 {units[gift[place]]} {products[gift[place]]}"
+            promise = f"Cadou {present} la {terms.minimum_quantity[place]:.0f} {unit}"
         else:
-            promise = f"prețul de la treapta {terms.unlocked_tier[place]:.0f} de la 1 buc"
-        others = {1: "", 2: " și încă un produs"}.get(sizes[place], f" și alte {sizes[place] - 1} produse")
-        titles.append(f"{_PREFIXES.get(name, '')}{promise} {products[anchor[place]]}{others}")
+            promise = f"Prețul treptei {terms.unlocked_tier[place]:.0f} de la {_FIRST[unit]}:"
+        titles.append(f"{_PREFIXES.get(name, '')}{promise} {products[anchor[place]]}{_others(sizes[place] - 1)}")
     return titles
 
 
+def _others(count: int) -> str:
+    """How many products share the offer with its lead; from twenty on Romanian counts with "de"."""
+    if count < 2:
+        return " și încă un produs" if count else ""
+    return f" și alte {count} {'de ' if count >= 20 else ''}produse"
+
+
+_FIRST = {"kg": "primul kg", "bax": "primul bax", "set": "primul set", "buc": "prima bucată"}
+_DURABLE = (Category.HORECA_EQUIPMENT, Category.ELECTRONICS_APPLIANCES, Category.KITCHEN_TABLEWARE)
 _PREFIXES = {
     OfferMechanic.BIRTHDAY: "La mulți ani! ",
     OfferMechanic.NEW_CUSTOMER_ONBOARDING: "Bun venit! ",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
@@ -72,11 +73,11 @@ def _products_of(category: Category, listing: dict[str, Any], seed: int) -> Iter
     is_by_weight = listing.get("sold_by_weight", False)
     own_brands = set(listing["own_brands"])
     combinations = [
-        (item.split("|"), brand, pack, size / len(of["packs"]), 1 / len(of["packs"]))
+        (item.split("|"), brand, pack, factor)
         for of in listing["ranges"]
         for item in of["items"]
         for brand in (*of["brands"], *listing["own_brands"])
-        for size, pack in enumerate(of["packs"])
+        for pack, factor in _price_factors(of["packs"])
     ]
     own = np.array([brand in own_brands for _, brand, *_ in combinations])
     share = listing["own_brand_share"]
@@ -86,10 +87,10 @@ def _products_of(category: Category, listing: dict[str, Any], seed: int) -> Iter
         draws = uniform(seed, "assortment", place, trait_number, numbers)
         price_draws = uniform(seed, "price", place, trait_number, numbers)
         for number in np.argsort(-np.log(draws) / weight, kind="stable"):
-            (item, subcategory, low, high, kinds), brand, pack, smaller, step = combinations[number]
+            (item, subcategory, low, high, kinds), brand, pack, factor = combinations[number]
             # A larger pack costs more; a price per kg does not follow the pack.
-            position = price_draws[number] if is_by_weight else smaller + step * price_draws[number]
-            price = float(low) * (float(high) / float(low)) ** position
+            position = price_draws[number] if is_by_weight else 0.25 + 0.5 * price_draws[number]
+            price = float(low) * (float(high) / float(low)) ** position * (1.0 if is_by_weight else factor)
             price *= facts.OWN_BRAND_PRICE_FACTOR.get(brand, 0.92 if own[number] else 1.0)
             yield {
                 "name": " ".join(part for part in (item, trait, brand, pack) if part),
@@ -106,6 +107,27 @@ def _products_of(category: Category, listing: dict[str, Any], seed: int) -> Iter
                 "animal": listing.get("animal", False),
                 "tags": sum(1 << BUSINESS_TYPES.index(kind) for kind in _kinds(kinds)),
             }
+
+
+def _price_factors(packs: list[str]) -> list[tuple[str, float]]:
+    """Packs with their price over that of the range's middle pack; by content where every pack states one."""
+    amounts = [_amount(pack) for pack in packs]
+    if all(amounts):
+        content = np.array(amounts)
+        factors = (content / np.exp(np.log(content).mean())) ** facts.PACK_PRICE_POWER
+    else:
+        factors = facts.PACK_PRICE_STEP ** (np.arange(len(packs)) - (len(packs) - 1) / 2)
+    return [(pack, float(factor)) for pack, factor in zip(packs, factors, strict=True)]
+
+
+def _amount(pack: str) -> float:
+    """Content of a pack in kg, l, m or pieces: 6 of "12 x 0,5 l", 0.2 of "borcan 200 g"; 0 where none is stated."""
+    found = re.search(r"(?:(\d+) x )?(\d+(?:,\d+)?) (kg|g|l|ml|m|buc|plicuri|role)\b", pack)
+    if found:
+        size = float(found[2].replace(",", ".")) * (0.001 if found[3] in {"g", "ml"} else 1.0)
+        return float(found[1] or 1) * size
+    pieces = re.match(r"set (\d+)", pack)
+    return float(pieces[1]) if pieces else 0.0
 
 
 def _unit(pack: str) -> str:

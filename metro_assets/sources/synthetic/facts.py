@@ -22,6 +22,10 @@ TRAITS = ("", "selecție", "clasic", "premium", "bio", "gastro", "economic", "ru
 """Words that tell products of one item, brand and pack apart."""
 LEAST_TIER_MARGIN = 0.04
 """Margin that the lowest tier price leaves: a wholesaler does not live from selling below cost (assumed)."""
+PACK_PRICE_POWER = 0.85
+"""A pack of twice the content costs 2 ** .85 = 1.8 times as much (assumed)."""
+PACK_PRICE_STEP = 1.2
+"""Price of a pack over the one before it in its range, where packs state no content (assumed)."""
 OWN_BRAND_PRICE_FACTOR = {"aro": 0.78, "METRO Premium": 1.25}
 """Price against the A-brand (assumed; the seed calls aro the value brand, METRO Premium high-end)."""
 

@@ -109,20 +109,20 @@ def welcome() -> pl.Expr:
 
 
 def own_rhythm() -> pl.Expr:
-    """A habit: "You buy Mozzarella every 6 days, last 5 days ago"; a lapsed one is spoken of as past."""
+    """A habit: "You buy Mozzarella every 6 days, last time 5 days ago"; a lapsed one is spoken of as past."""
     cycle = pl.col("cycle_days").round().cast(pl.Int64)
     every = pl.when(cycle <= 1).then(pl.lit("day")).otherwise(pl.format("{} days", cycle))
     is_past = pl.col("last_bought_days") > LAPSED_CYCLES * pl.col("cycle_days")
     verb = pl.when(is_past).then(pl.lit("You used to buy")).otherwise(pl.lit("You buy"))
-    text = pl.format("{} {} every {}, last {}", verb, "product_name", every, days_ago("last_bought_days"))
+    text = pl.format("{} {} every {}, last time {}", verb, "product_name", every, days_ago("last_bought_days"))
     return pl.when((pl.col("order_count") >= 3) & (cycle >= 1)).then(text)
 
 
 def own_purchase() -> pl.Expr:
-    """A purchase that is no habit yet: "You bought Mozzarella 40 days ago", or "twice, last 40 days ago"."""
+    """A purchase that is no habit yet: "You bought Mozzarella 40 days ago", or "twice, last time 40 days ago"."""
     once = pl.format("You bought {} {}", "product_name", days_ago("last_bought_days"))
     again = pl.format(
-        "You bought {} {}, last {}",
+        "You bought {} {}, last time {}",
         "product_name",
         pl.when(pl.col("order_count") == 2).then(pl.lit("twice")).otherwise(pl.format("{} times", "order_count")),
         days_ago("last_bought_days"),

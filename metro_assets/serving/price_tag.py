@@ -56,8 +56,8 @@ def tier_line(offer: Recommendation) -> str:
 
 
 def offer_line(offer: Recommendation) -> str:
-    """ "17.52 RON/buc with the offer: you save 26.28 RON on your usual 6", or that the tier price is as good."""
-    usual = f"your usual {plain(offer.usual_quantity)}"
+    """ "17.52 RON/buc with the offer: you save 26.28 RON on your usual 6 buc", or that the tier price is as good."""
+    usual = f"your usual {plain(offer.usual_quantity)} {offer.unit}"
     if offer.saving_ron <= 0:
         return f"{offer.usual_unit_price_ron:.2f} RON/{offer.unit} at {usual}, with the offer as without"
     return (
@@ -66,8 +66,12 @@ def offer_line(offer: Recommendation) -> str:
 
 
 def next_tier_line(offer: Recommendation) -> str:
-    """ "at 6+ you save 18.00 RON by quantity alone"; empty where the best tier is reached."""
+    """ "at 6+ you save 18.00 RON"; empty where the best tier is reached or the offer beats the price of the next."""
     if offer.next_tier_quantity is None or not offer.next_tier_saving_ron:
+        return ""
+    prices = {offer.tier2_quantity: offer.tier2_price_ron, offer.tier3_quantity: offer.tier3_price_ron}
+    price = prices.get(offer.next_tier_quantity)
+    if price is None or float(price) >= offer.offer_unit_price_ron:
         return ""
     return f"at {plain(offer.next_tier_quantity)}+ you save {ron(offer.next_tier_saving_ron)}"
 

@@ -195,7 +195,7 @@ def test_a_slate_has_every_column_that_the_contract_promises() -> None:
 def test_the_product_that_the_customer_buys_is_shown_at_their_quantity(served: Serve) -> None:
     row = served()[1, "logistic", CHEESE_OFFER]
     assert (row["product_name"], row["usual_quantity"]) == ("Telemea", 4)
-    assert row["reason"] == "You buy Telemea every 6 days, last 5 days ago"
+    assert row["reason"] == "You buy Telemea every 6 days, last time 5 days ago"
     assert row["saving_ron"] == 9.96
     assert (row["next_tier_quantity"], row["next_tier_saving_ron"]) == (6, 18.00)
     # score x (24.90 * 0.9 - 15) x 4

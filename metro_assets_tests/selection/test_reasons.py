@@ -69,14 +69,14 @@ def test_what_is_always_true_is_said_last() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (HABIT, "You buy Mozzarella every 6 days, last 5 days ago"),
-        (HABIT | {"cycle_days": 1.2, "last_bought_days": 1}, "You buy Mozzarella every day, last yesterday"),
-        (HABIT | {"last_bought_days": 12}, "You buy Mozzarella every 6 days, last 12 days ago"),
-        (HABIT | {"last_bought_days": 13}, "You used to buy Mozzarella every 6 days, last 13 days ago"),
+        (HABIT, "You buy Mozzarella every 6 days, last time 5 days ago"),
+        (HABIT | {"cycle_days": 1.2, "last_bought_days": 1}, "You buy Mozzarella every day, last time yesterday"),
+        (HABIT | {"last_bought_days": 12}, "You buy Mozzarella every 6 days, last time 12 days ago"),
+        (HABIT | {"last_bought_days": 13}, "You used to buy Mozzarella every 6 days, last time 13 days ago"),
         ({"order_count": 1, "last_bought_days": 40}, "You bought Mozzarella 40 days ago"),
         ({"order_count": 1, "last_bought_days": 1}, "You bought Mozzarella yesterday"),
-        (HABIT | {"order_count": 2}, "You bought Mozzarella twice, last 5 days ago"),
-        (HABIT | {"order_count": 4, "cycle_days": 0.3}, "You bought Mozzarella 4 times, last 5 days ago"),
+        (HABIT | {"order_count": 2}, "You bought Mozzarella twice, last time 5 days ago"),
+        (HABIT | {"order_count": 4, "cycle_days": 0.3}, "You bought Mozzarella 4 times, last time 5 days ago"),
     ],
 )
 def test_own_purchases(given: dict[str, Any], sentence: str) -> None:

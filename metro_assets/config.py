@@ -273,7 +273,7 @@ def _environment() -> dict[str, Any]:
 def _stored(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it") from None
@@ -292,7 +292,7 @@ def _refuse_another_world(folder: Path, stored: dict[str, Any], settings: Settin
             if before is not None and before != asked:
                 raise ConfigurationError(
                     f"{folder} holds a world with {label} = {before}, not {asked}; "
-                    "name another folder with --warehouse, or empty this one with `make clean`"
+                    f"name another folder with --warehouse, or remove {folder} with all that it holds"
                 )
 
 
@@ -325,5 +325,6 @@ def _explained(error: ValidationError) -> str:
         if problem["type"] == "extra_forbidden":
             problems.append(f"{name} is not a setting; see metro_assets/config.py for the names")
         else:
-            problems.append(f"{name} = {problem['input']!r}: {problem['msg'].lower()}")
+            text = problem["msg"].removeprefix("Value error, ").lower()
+            problems.append(f"{name} = {problem['input']!r}: {text}" if name else text)
     return "; ".join(problems)

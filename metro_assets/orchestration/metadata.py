@@ -52,11 +52,15 @@ def column_schema(table: str) -> dg.TableSchema:
 
 
 def markdown_table(frame: pl.DataFrame) -> str:
-    """A frame as a Markdown table, long cells cut."""
+    """A frame as a Markdown table, long cells cut, six digits of a float."""
     if frame.is_empty():
         return "no rows"
-    rows = ["| " + " | ".join(str(value)[:MAXIMUM_CELL] for value in row) + " |" for row in frame.iter_rows()]
+    rows = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in frame.iter_rows()]
     return "\n".join(["| " + " | ".join(frame.columns) + " |", "|" + "---|" * frame.width, *rows])
+
+
+def _cell(value: object) -> str:
+    return (f"{value:.6g}" if isinstance(value, float) else str(value))[:MAXIMUM_CELL]
 
 
 def _without_identities(table: str, frame: pl.DataFrame) -> pl.DataFrame:

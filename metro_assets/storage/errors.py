@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -42,9 +43,10 @@ class StaleSchemaError(WarehouseError):
     """A file was written under another contract."""
 
     def __init__(self, path: str) -> None:
+        root = next((folder.parent for folder in Path(path).parents if folder.name == "tables"), Path(path).parent)
         super().__init__(
             f"{path} was written under another version of the data contract; "
-            "delete its folder and materialise it again, or start anew with `make clean`"
+            f"delete its folder and materialise it again, or start anew: remove {root}"
         )
 
 

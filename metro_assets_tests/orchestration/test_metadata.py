@@ -108,3 +108,9 @@ def test_the_run_log_of_a_date_on_which_nothing_ran_is_empty_and_typed() -> None
         log = table_runs(instance, RUN_DATE)
     assert log.is_empty()
     assert log.schema == pl.Schema(SCHEMA)
+
+
+def test_a_float_has_six_digits_in_a_preview() -> None:
+    frame = pl.DataFrame({"share": [1 / 3, 1234567.891, 0.5, None], "count": [1234567, 2, 3, 4]})
+    lines = markdown_table(frame).splitlines()[2:]
+    assert lines == ["| 0.333333 | 1234567 |", "| 1.23457e+06 | 2 |", "| 0.5 | 3 |", "| None | 4 |"]

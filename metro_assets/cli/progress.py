@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _DAY_OF = re.compile(r"day (\d+) of (\d+): (.+)")
 _SHORT = 80
+_SENTENCE = 160
 
 
 @dataclass
@@ -99,9 +100,11 @@ class RunView:
             return
         is_warning = check.severity.value == "WARN"
         name = f"{check.asset_key.path[-1]}: {check.check_name}"
-        facts = ", ".join(f"{key} {_plain(value)}" for key, value in check.metadata.items() if _plain(value))
+        facts = check.description or ", ".join(
+            f"{key} {_plain(value)}" for key, value in check.metadata.items() if _plain(value)
+        )
         colour = "yellow" if is_warning else "red"
-        text = escape(f"{name} ({facts[:160]})" if facts else name)
+        text = escape(f"{name} ({facts[:_SENTENCE]})" if facts else name)
         self.console.print(f"  [{colour}]{'!' if is_warning else '✗'}[/] check {text}", highlight=False)
         if not is_warning:
             self.failed_checks.append(name)

@@ -19,6 +19,8 @@ from metro_assets.storage.errors import WarehouseError
 
 LOOPBACK = "127.0.0.1"
 MODULE = "metro_assets.definitions"
+SCHEDULE = "every_morning"
+SWITCH_ON = f"dagster schedule start {SCHEDULE} -m {MODULE}"
 GRACE_SECONDS = 20
 POLL_SECONDS = 0.3
 
@@ -31,7 +33,7 @@ def serve_ui(port: int, console: Console) -> None:
     ConfigurationError : the port is taken. WarehouseError : a child ended by itself.
     """
     _refuse_taken(port)
-    open_instance().dispose()
+    schedule = _schedule_state()
     commands = {
         "web server": ["dagster-webserver", "-h", LOOPBACK, "-p", str(port), "-m", MODULE],
         "daemon": ["dagster-daemon", "run", "-m", MODULE],
@@ -48,6 +50,7 @@ def serve_ui(port: int, console: Console) -> None:
         f"web UI on [bold]http://{LOOPBACK}:{port}[/], instance {os.environ['DAGSTER_HOME']}; ctrl-C stops it",
         highlight=False,
     )
+    console.print(schedule, highlight=False, soft_wrap=True)
     ended: list[str] = []
     try:
         while not stop and not ended:
@@ -66,6 +69,15 @@ def _started(command: list[str]) -> subprocess.Popen[bytes]:
     """The command's process; the command beside this Python, so that no other installation is started."""
     program = str(Path(sys.executable).with_name(command[0]))
     return subprocess.Popen([program, *command[1:]], start_new_session=True)  # noqa: S603
+
+
+def _schedule_state() -> str:
+    """Whether the mornings come by themselves, and how to change that; makes the instance where it is missing."""
+    with open_instance() as instance:
+        states = {state.name: state.status.value for state in instance.all_instigator_state()}
+    if states.get(SCHEDULE) == "RUNNING":
+        return f"schedule {SCHEDULE} is on: 05:00, while this runs"
+    return f"schedule {SCHEDULE} is off; switch it on in the UI under Automation, or: {SWITCH_ON}"
 
 
 def _refuse_taken(port: int) -> None:

@@ -93,11 +93,13 @@ def drift_is_not_significant(
     with warehouse.connection() as connection:
         log = warehouse.read(connection, "drift_log", [run_date]).pl()
     moved = significant(log)
+    names = ", ".join(moved["quantity"].to_list())
     return dg.AssetCheckResult(
         passed=moved.is_empty(),
         severity=dg.AssetCheckSeverity.WARN,
+        description=f"moved: {names}; see the bins in the web UI" if names else "nothing moved",
         metadata={
-            "moved": ", ".join(moved["quantity"].to_list()) or "nothing",
+            "moved": names or "nothing",
             **({} if moved.is_empty() else {"bins": picture(pictures.draw_drift(log, settings.monitoring))}),
         },
     )

@@ -176,6 +176,7 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
         asset_key="champion",
         passed=by_auc == by_ndcg,
         severity=dg.AssetCheckSeverity.WARN,
+        description=f"AUC would choose {by_auc}, NDCG@10 {by_ndcg}; ranking.selection_metric decides",
         metadata={"by AUC": by_auc, "by NDCG@10": by_ndcg},
     )
     highest = max(values["auc_within_lists"] for values in metrics.values())
@@ -184,6 +185,8 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
         asset_key="champion",
         passed=bool(not highest > SUSPICIOUS_AUC_WITHIN_LISTS),
         severity=dg.AssetCheckSeverity.WARN,
+        description=f"AUC within lists reaches {highest:.3f}; above {SUSPICIOUS_AUC_WITHIN_LISTS} look for a feature "
+        "that knows the future",
         metadata={"highest AUC within lists": highest, "limit": SUSPICIOUS_AUC_WITHIN_LISTS},
     )
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
+from metro_assets.cli.serving_ui import _schedule_state
 from metro_assets.orchestration.event_log import PooledSqliteEventLogStorage
 
 pytestmark = pytest.mark.slow
@@ -32,6 +34,9 @@ def test_commands_that_meet_on_an_empty_warehouse_make_one_instance(
         assert (start.returncode, printed.strip()) == (0, "0"), errors
     assert (home / "dagster.yaml").is_symlink()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
+    assert _schedule_state().startswith("schedule every_morning is off; switch it on in the UI under Automation")
     with dg.DagsterInstance.get() as instance:
         assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage)
         assert instance.all_instigator_state() == []
+        assert isinstance(instance.compute_log_manager, NoOpComputeLogManager)
+        assert not instance.nux_enabled

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from metro_assets.cli.settling import on_the_same_warehouse
 from metro_assets.config import ConfigurationError
 from metro_assets.storage.errors import WarehouseError
 
@@ -48,15 +50,23 @@ def explaining(verb: Callable[Parameters, Result]) -> Callable[Parameters, Resul
             raise
         except KeyboardInterrupt:
             _leave_at_once()
+        except BrokenPipeError:  # who reads has read enough; the command line's own affair
+            raise
         except ConfigurationError as error:
             raise _exit(str(error), USAGE, error) from None
         except WarehouseError as error:
-            raise _exit(str(error), FAILED, error) from None
+            raise _exit(on_the_same_warehouse(str(error), _named(options)), FAILED, error) from None
         except Exception as error:
             text = f"unexpected {type(error).__name__}: {error}; `metro --debug …` shows where"
             raise _exit(text, FAILED, error) from None
 
     return explained
+
+
+def _named(options: Mapping[str, object]) -> Path | None:
+    """The warehouse that the command named."""
+    named = options.get("warehouse")
+    return named if isinstance(named, Path) else None
 
 
 def _leave_at_once() -> NoReturn:

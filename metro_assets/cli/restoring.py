@@ -29,14 +29,26 @@ def restore_champion(settings: Settings) -> str:
 
 def release_champion(settings: Settings) -> str:
     """Let the next run choose the champion again; returns what was done."""
-    ModelStore(settings.warehouse).unpin()
+    models = ModelStore(settings.warehouse)
+    champion = models.champion()
+    if champion is None or not champion.is_pinned:
+        return "nothing is pinned; every run chooses the champion"
+    models.unpin()
     return "the next run chooses the champion again"
 
 
 def restore_publication(settings: Settings) -> str:
-    """Put the publication before the one in force back; returns what was done."""
-    publication = _publications(settings).rollback()
-    return f"in force: {publication.name} of {publication.run_date}"
+    """Put the publication before the one in force back; returns what was done and what follows from an older date."""
+    publications = _publications(settings)
+    publication = publications.rollback()
+    done = f"in force: {publication.name} of {publication.run_date}"
+    newest = max(kept.run_date for kept in publications.published())
+    if (days := (newest - publication.run_date).days) == 0:
+        return done
+    return (
+        f"{done}\n[yellow]it is {days} day{'s' * (days > 1)} before the newest, of {newest}: "
+        "offers that ended since are still in it; `metro run` publishes anew[/]"
+    )
 
 
 def _publications(settings: Settings) -> Publications:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from datetime import date, timedelta
+import re
+import shlex
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 DAGSTER_YAML = "dagster.yaml"
+_COMMAND = re.compile(r"\bmetro (run|recommend|status|models|rollback|sql|ui)\b")
 
 
 def settle(
@@ -49,9 +52,27 @@ def settle(
     return settings
 
 
+def asked_date(text: str | None) -> date | None:
+    """The date of `--date`; raises ConfigurationError where it is none, or has not come yet."""
+    if text is None:
+        return None
+    try:
+        asked = datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise ConfigurationError(f"--date {text} is not a date like {today()}") from None
+    if asked > today():
+        raise ConfigurationError(f"--date {asked} has not come yet; today is {today()}")
+    return asked
+
+
+def on_the_same_warehouse(text: str, named: Path | None) -> str:
+    """The text, with the warehouse that a command named in every command that it tells to give."""
+    return (
+        text if named is None else _COMMAND.sub(lambda found: f"{found[0]} --warehouse {shlex.quote(str(named))}", text)
+    )
+
+
 def _refuse_outside_the_calendar(settings: Settings, run_date: date) -> None:
-    if run_date > today():
-        raise ConfigurationError(f"--date {run_date} has not come yet; today is {today()}")
     if run_date <= settings.calendar_start:
         raise ConfigurationError(
             f"--date {run_date} is outside the calendar of {settings.warehouse}, whose history starts on "
@@ -76,9 +97,18 @@ def open_instance() -> DagsterInstance:
     """Dagster's instance in its home; folder, settings and databases are made where they are missing.
 
     One process at a time: two that make the databases at once leave a version table with two heads, for good.
+
+    Raises
+    ------
+    ConfigurationError : the folder cannot be made.
     """
     home = Path(os.environ["DAGSTER_HOME"])
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{home} cannot be made ({(error.strerror or str(error)).lower()}); name another folder with --warehouse"
+        ) from None
     ours = Path(metro_assets.__file__).parents[1] / DAGSTER_YAML
     with FileLock(home / ".making.lock"):
         if ours.exists() and not os.path.lexists(home / DAGSTER_YAML):

@@ -13,12 +13,15 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
-from metro_assets.config import Settings
+from metro_assets.cli.settling import on_the_same_warehouse
+from metro_assets.config import Settings, today
 from metro_assets.serving.price_tag import WIDTH, price_tag
 from metro_assets.serving.publish import Publications
 from metro_assets.serving.schemas import Slate
 from metro_assets.storage.contract import contracts
+from metro_assets.storage.errors import WarehouseError
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
 from metro_assets.vocabulary import Severity
@@ -31,6 +34,8 @@ SHORTFALLS = {
     "EXPOSURE_LIMIT": "the customer has seen the others often enough this week",
     "CATEGORY_LIMIT": "the others are of categories that are full",
 }
+METRICS = {"auc": "AUC", "auc_within_lists": "AUC in\nlists", "ndcg_at_10": "NDCG\n@10", "ece": "ECE"}
+"""Headers of what is measured of a ranker."""
 NEWEST_RUNS = 6
 MEGABYTE = 1e6
 
@@ -54,24 +59,35 @@ def show_slate(console: Console, slate: Slate) -> None:
         console.print(f"[yellow]{len(slate.offers)} offers rather than ten: {why}[/]")
 
 
-def show_next_steps(console: Console, settings: Settings, customer_id: int) -> None:
-    """Where the files are and what to try next."""
+def show_age(console: Console, slate: Slate) -> None:
+    """A line where the slate is not today's."""
+    if (days := (today() - slate.run_date).days) > 0:
+        console.print(f"[yellow]as of {slate.run_date}, {days} day{'s' * (days > 1)} ago[/]", highlight=False)
+
+
+def show_next_steps(console: Console, settings: Settings, customer_id: int, named: Path | None) -> None:
+    """Where the files are and what to try next; commands speak of the warehouse that was named."""
     root = shortened(settings.warehouse)
     lines = [
         f"tables        {root}/tables/<table>/run_date=…/data.duckdb",
         f"publication   {root}/serving/{Publications(settings.warehouse, 1).current().name}.duckdb",
-        f"all as views  duckdb {root}/metro.duckdb",
+        f"all as views  {root}/metro.duckdb",
         "",
-        f"metro recommend {customer_id} --algorithm logistic    the same customer by another ranker",
-        "metro status                               partitions, sizes, runs, champion, drift",
-        "metro ui                                   the runs and the graph on http://127.0.0.1:3000",
     ]
-    console.print(Panel("\n".join(lines), title="where it is, and what next", title_align="left", width=100))
+    steps = {
+        f"metro recommend {customer_id} --algorithm logistic": "the same customer by another ranker",
+        'metro sql "from recommendations limit 5"': "any query over all tables",
+        "metro status": "partitions, sizes, runs, champion, drift",
+        "metro ui": "the runs and the graph on http://127.0.0.1:3000",
+    }
+    lines += [f"{on_the_same_warehouse(command, named):<42} {what}" for command, what in steps.items()]
+    text = Text("\n".join(lines))
+    console.print(Panel(text, title="where it is, and what next", title_align="left", width=100))
 
 
 def tables_table(warehouse: Warehouse) -> Table:
     """Every table with its partitions, newest rows and size."""
-    table = _table("tables", "table")
+    table = plain_table("tables", "table")
     for name in ("dates", "first", "last", "newest rows", "MB"):
         table.add_column(name, justify="right", no_wrap=True)
     with warehouse.connection() as connection:
@@ -122,7 +138,7 @@ def drift_line(warehouse: Warehouse) -> str:
 
 def runs_table(rows: list[tuple[str, ...]]) -> Table:
     """The newest runs of the instance."""
-    table = _table("newest runs", "started", "job", "run dates", "status", "seconds", "run")
+    table = plain_table("newest runs", "started", "job", "run dates", "status", "seconds", "run")
     colours = {"SUCCESS": "green", "FAILURE": "red"}
     for row in rows:
         colour = colours.get(row[3], "yellow")
@@ -130,25 +146,44 @@ def runs_table(rows: list[tuple[str, ...]]) -> Table:
     return table
 
 
-def models_table(models: ModelStore) -> Table:
-    """Every fitted ranker with its metrics; the champion is marked."""
-    table = _table("rankers, on the newest settled days, which their fit did not see", "", "ranker", "run date")
-    for name in ("AUC", "in lists", "NDCG@10", "ECE", "trained on"):
+def models_table(models: ModelStore, selection_metric: str) -> Table:
+    """Every fitted ranker with what chose and what is reported; the champion is marked.
+
+    Raises
+    ------
+    WarehouseError : no ranker has been fitted.
+    """
+    versions = models.versions()
+    if not versions:
+        raise WarehouseError("no ranker has been fitted yet; make today's recommendations: metro run")
+    chose = METRICS[selection_metric].replace("\n", " ")
+    table = plain_table(
+        f"rankers; ★ is the champion, chosen by {chose} on the validation days (valid.);\n"
+        "the other figures are of the test days, which no fit and no choice has seen",
+        "",
+        "ranker",
+        "run date",
+    )
+    for name in (f"valid.\n{METRICS[selection_metric]}", *METRICS.values(), "trained\non"):
         table.add_column(name, justify="right", no_wrap=True)
     champion = models.champion()
-    for version in reversed(models.versions()):
+    for version in reversed(versions):
         metadata = models.metadata(version.name, version.run_date)
-        metrics = metadata.get("metrics", {}).get("test")
-        if metrics is None:
+        metrics = metadata.get("metrics", {})
+        if metrics.get("test") is None:
             continue
         mark = "★" if champion and champion.version == version else ""
-        figures = [_figure(metrics.get(name)) for name in ("auc", "auc_within_lists", "ndcg_at_10", "ece")]
+        figures = [
+            metrics.get("validation", {}).get(selection_metric),
+            *(metrics["test"].get(name) for name in METRICS),
+        ]
         rows = metadata.get("rows", {}).get("train", 0)
-        table.add_row(mark, version.name.removesuffix("_ranker"), str(version.run_date), *figures, f"{rows:,}")
+        ranker = version.name.removesuffix("_ranker")
+        table.add_row(mark, ranker, str(version.run_date), *map(_figure, figures), f"{rows:,}")
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def plain_table(title: str, *columns: str) -> Table:
     """A table whose widest rows, those of `metro status`, fit into 80 columns."""
     table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.pad_edge = False

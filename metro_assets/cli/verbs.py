@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,8 @@ import typer
 from rich.console import Console
 
 from metro_assets.cli.failures import DEBUG, explaining
-from metro_assets.cli.settling import settle
-from metro_assets.config import PROFILES, today
+from metro_assets.cli.settling import asked_date, settle
+from metro_assets.config import PROFILES, ConfigurationError, today
 from metro_assets.storage.errors import WarehouseError
 
 app = typer.Typer(
@@ -31,7 +30,7 @@ Warehouse = Annotated[
     typer.Option(help="Folder of the warehouse; default METRO_WAREHOUSE, else ./warehouse.", file_okay=False),
 ]
 RunDate = Annotated[
-    datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Run date; default today in Bucharest.")
+    str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Run date; default today in Bucharest.")
 ]
 
 
@@ -74,13 +73,13 @@ def run(
     from metro_assets.cli.showing import show_next_steps, show_slate
     from metro_assets.serving.queries import RecommendationReader
 
-    run_date = date.date() if date else today()
+    run_date = asked_date(date) or today()
     settings = settle(warehouse, run_date, profile, customers, products, seed)
     bring_to(settings, run_date, console, backtest=backtest)
     reader = RecommendationReader(settings.warehouse, settings.engine)
     customer_id = reader.some_customer()
     show_slate(console, reader.recommendations_of(customer_id, run_date=run_date))
-    show_next_steps(console, settings, customer_id)
+    show_next_steps(console, settings, customer_id, warehouse)
 
 
 @app.command()
@@ -88,8 +87,8 @@ def run(
 def recommend(
     customer: Annotated[str, typer.Argument(help="Customer id, Metro card or fiscal code (CUI).")],
     date: Annotated[
-        datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help="Run date; default that of the publication in force."),
+        str | None,
+        typer.Option("--date", metavar="YYYY-MM-DD", help="Run date; default that of the publication in force."),
     ] = None,
     algorithm: Annotated[str | None, typer.Option(help="A published algorithm; default the champion.")] = None,
     warehouse: Warehouse = None,
@@ -98,14 +97,17 @@ def recommend(
 
     Examples: `metro recommend 17` · `metro recommend 17 --algorithm logistic` · `metro recommend 17 --date 2026-11-17`
     """
-    from metro_assets.cli.showing import show_slate
+    from metro_assets.cli.showing import show_age, show_slate
     from metro_assets.serving.queries import RecommendationReader
 
+    run_date = asked_date(date)
     settings = settle(warehouse)
     reader = RecommendationReader(settings.warehouse, settings.engine)
-    run_date = date.date() if date else None
     found = reader.find_customer(customer, run_date)
-    show_slate(console, reader.recommendations_of(found.customer_id, algorithm, run_date))
+    slate = reader.recommendations_of(found.customer_id, algorithm, run_date)
+    show_slate(console, slate)
+    if run_date is None:
+        show_age(console, slate)
 
 
 @app.command()
@@ -121,9 +123,8 @@ def status(warehouse: Warehouse = None) -> None:
     from metro_assets.storage.tables import Warehouse as Tables
 
     settings = settle(warehouse)
+    _refuse_empty(settings.warehouse)
     tables = Tables(settings.warehouse, settings.engine)
-    if not tables.tables.exists():
-        raise WarehouseError(f"{settings.warehouse} is empty; fill it first: metro run")
     for line in state_lines(settings, tables, ModelStore(settings.warehouse)):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(tables_table(tables))
@@ -133,7 +134,7 @@ def status(warehouse: Warehouse = None) -> None:
 @app.command()
 @explaining
 def models(warehouse: Warehouse = None) -> None:
-    """List the fitted rankers with their metrics on days that they never saw; ★ marks the champion.
+    """List the fitted rankers with what chose the champion, ★, and their metrics on days that they never saw.
 
     Example: `metro models`
     """
@@ -141,7 +142,27 @@ def models(warehouse: Warehouse = None) -> None:
     from metro_assets.storage.models import ModelStore
 
     settings = settle(warehouse)
-    console.print(models_table(ModelStore(settings.warehouse)))
+    _refuse_empty(settings.warehouse)
+    console.print(models_table(ModelStore(settings.warehouse), settings.ranking.selection_metric))
+
+
+@app.command()
+@explaining
+def sql(
+    query: Annotated[str, typer.Argument(help="A query in DuckDB's SQL; every table of the contract is a view.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Print all rows as CSV.")] = False,
+    warehouse: Warehouse = None,
+) -> None:
+    """Query the tables of the warehouse, read only.
+
+    Examples: `metro sql "from recommendations limit 5"` · `metro sql "show tables"` · `metro sql "describe offers"` ·
+    `metro sql "select category, count(*) from recommendations group by all" --csv`
+    """
+    from metro_assets.cli.querying import show_query
+
+    settings = settle(warehouse)
+    _refuse_empty(settings.warehouse)
+    show_query(settings, query, console, as_csv=csv)
 
 
 @app.command()
@@ -163,13 +184,15 @@ def rollback(
     """
     from metro_assets.cli.restoring import release_champion, restore_champion, restore_publication
 
+    if publication and release:
+        raise ConfigurationError("--publication and --release are two things to do; give one at a time")
     settings = settle(warehouse)
     if publication:
-        console.print(restore_publication(settings), highlight=False)
+        console.print(restore_publication(settings), highlight=False, soft_wrap=True)
     elif release:
-        console.print(release_champion(settings), highlight=False)
+        console.print(release_champion(settings), highlight=False, soft_wrap=True)
     else:
-        console.print(restore_champion(settings), highlight=False)
+        console.print(restore_champion(settings), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -204,3 +227,8 @@ def ui(
 
     settle(warehouse)
     serve_ui(port, console)
+
+
+def _refuse_empty(root: Path) -> None:
+    if not (root / "tables").exists():
+        raise WarehouseError(f"{root} is empty; fill it first: metro run")

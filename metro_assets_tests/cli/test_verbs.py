@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 ENGINE = Engine(memory_limit="1GB", threads=1)
 PAST = RUN_DATE - timedelta(days=7)
-VERBS = ("run", "recommend", "status", "models", "rollback", "docs", "ui")
+VERBS = ("run", "recommend", "status", "models", "rollback", "docs", "sql", "ui")
 FAILED, USAGE = 1, 2
 
 
@@ -89,7 +89,10 @@ def test_the_command_lists_its_verbs_and_so_does_no_argument(tmp_path: Path) -> 
     [
         (("recomend", "17"), "recommend"),
         (("recommend",), "customer"),
-        (("run", "--date", "18.05.2026"), "18.05.2026"),
+        (("run", "--date", "18.05.2026"), f"--date 18.05.2026 is not a date like {today()}"),
+        (("recommend", "17", "--date", "2026-13-40"), f"--date 2026-13-40 is not a date like {today()}"),
+        (("recommend", "17", "--date", str(today() + timedelta(days=1))), "has not come yet; today is"),
+        (("rollback", "--publication", "--release"), "give one at a time"),
         (("run", "--profile", "huge"), "huge"),
         (("run", "--customers", "3"), "--customers"),
         (("ui", "--port", "99999"), "--port"),
@@ -172,6 +175,8 @@ def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("status",), "is empty; fill it first: metro run"),
+        (("models",), "is empty; fill it first: metro run"),
+        (("sql", "from offers"), "is empty; fill it first: metro run"),
         (("recommend", "17"), "nothing has been published yet; make today's recommendations: metro run"),
         (("rollback",), "there is no previous champion to go back to"),
         (("rollback", "--publication"), "nothing has been published yet"),
@@ -179,6 +184,19 @@ def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
 )
 def test_an_empty_warehouse_is_said_with_the_remedy(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     assert words in said(metro(*arguments, warehouse=tmp_path / "new"), FAILED)
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("recommend", "17")])
+def test_a_remedy_speaks_of_the_warehouse_that_the_command_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    named = tmp_path / "of its own"
+    line = said(metro(*arguments, "--warehouse", named, warehouse=tmp_path), FAILED)
+    assert line.endswith(f"metro run --warehouse '{named}'")
+
+
+def test_a_warehouse_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    line = said(metro("run", "--profile", "tiny", warehouse=tmp_path / "file" / "warehouse"), USAGE)
+    assert "dagster cannot be made (not a directory); name another folder with --warehouse" in line
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
@@ -222,6 +240,7 @@ def test_a_customer_is_found_by_id_card_and_fiscal_code(ran: Path) -> None:
     assert f"{RUN_DATE} · by " in by_id
     assert ", the champion" in by_id
     assert "─  1  " in by_id
+    assert f"as of {RUN_DATE}, {(today() - RUN_DATE).days} days ago" in by_id
     assert told(metro("recommend", card, warehouse=ran)) == by_id
     assert told(metro("recommend", code, warehouse=ran)) == by_id
 
@@ -237,6 +256,7 @@ def test_every_algorithm_and_a_past_date_can_be_asked_for(ran: Path) -> None:
     assert sum(", the champion" in printed for printed in shown.values()) == 1
     past = told(metro("recommend", customer, "--date", PAST, warehouse=ran))
     assert f"{PAST} · by " in past
+    assert "days ago\n" not in past.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -268,8 +288,10 @@ def test_status_shows_world_tables_champion_publication_drift_and_runs_in_80_col
     assert "…" not in printed
 
 
-def test_models_shows_every_ranker_with_the_champion_marked(ran: Path) -> None:
-    printed = told(metro("models", warehouse=ran))
+def test_models_shows_every_ranker_with_the_champion_and_what_chose_it_in_80_columns(ran: Path) -> None:
+    printed = told(with_environment(ran, "models", COLUMNS="80"))
+    assert "chosen by AUC on the validation days" in printed
+    assert "…" not in printed
     rows = [line for line in printed.splitlines() if str(RUN_DATE) in line or str(PAST) in line]
     assert len(rows) == 2 * len(Algorithm)
     (marked,) = [line for line in rows if "★" in line]
@@ -277,6 +299,8 @@ def test_models_shows_every_ranker_with_the_champion_marked(ran: Path) -> None:
     assert champion is not None
     assert champion.version.name.removesuffix("_ranker") in marked
     assert str(champion.version.run_date) in marked
+    validation = ModelStore(ran).metadata(champion.version.name, champion.version.run_date)["metrics"]["validation"]
+    assert marked.split()[3] == f"{validation['auc']:.4f}"
 
 
 def test_the_champion_goes_back_once_stays_until_released_and_is_served_at_once(copied: Path) -> None:
@@ -294,11 +318,14 @@ def test_the_champion_goes_back_once_stays_until_released_and_is_served_at_once(
     assert "there is no previous champion" in said(metro("rollback", warehouse=copied), FAILED)
     assert "the next run chooses" in told(metro("rollback", "--release", warehouse=copied))
     assert "put back by hand" not in told(metro("status", warehouse=copied))
+    assert "nothing is pinned" in told(metro("rollback", "--release", warehouse=copied))
 
 
 def test_the_publication_goes_back_until_there_is_none_before_it(copied: Path) -> None:
     customer = someone(copied)[0]
-    assert f"of {PAST}" in told(metro("rollback", "--publication", warehouse=copied))
+    printed = told(metro("rollback", "--publication", warehouse=copied))
+    assert f"of {PAST}" in printed
+    assert f"it is 7 days before the newest, of {RUN_DATE}: offers that ended since are still in it" in printed
     assert f"{PAST} · by " in told(metro("recommend", customer, warehouse=copied))
     assert f"{RUN_DATE} · by " in told(metro("recommend", customer, "--date", RUN_DATE, warehouse=copied))
     assert "no earlier publication" in said(metro("rollback", "--publication", warehouse=copied), FAILED)
@@ -336,6 +363,37 @@ def test_a_partition_of_another_contract_fails_the_run_with_its_path_and_remedy(
     line = said(metro("run", "--date", RUN_DATE, "--no-backtest", warehouse=copied), FAILED)
     assert line.startswith("error: offer_features: ")
     assert f"{path} was written under another version of the data contract" in line
+    assert f"or start anew: remove {copied}; " in line
+
+
+# queries ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_query_is_answered_as_a_table_a_list_or_csv(ran: Path) -> None:
+    counted = f"select run_date, 1 / 3 as third, null as nothing from recommendations where run_date = '{PAST}' limit 1"
+    head, _, row = (line for line in told(metro("sql", counted, warehouse=ran)).splitlines() if line.strip())
+    assert (head.split(), row.split()) == (["run_date", "third", "nothing"], [str(PAST), "0.333333", "-"])
+    tall = told(metro("sql", "from recommendations limit 2", warehouse=ran))
+    assert [line.strip() for line in tall.splitlines() if line.startswith("row ")] == ["row 1", "row 2"]
+    assert "expected_margin_ron" in tall
+    lines = told(metro("sql", "from range(150) as numbers(number)", "--csv", warehouse=ran)).splitlines()
+    assert lines == ["number", *map(str, range(150))]
+    assert "the first 100 rows; --csv prints all" in told(metro("sql", "from range(150)", warehouse=ran))
+    assert "no rows" in told(metro("sql", "from offers where false", warehouse=ran))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("selec 1", 'syntax error at or near "selec"'),
+        ("from nowhere", "nowhere does not exist"),
+        ("create table mine as select 1", "read-only mode"),
+        ("drop view offers", "read-only mode"),
+        ("", "the statement has no result"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_is_said_in_one_line(ran: Path, query: str, words: str) -> None:
+    assert words in said(metro("sql", query, warehouse=ran), FAILED)
 
 
 def test_the_contract_page_is_written(tmp_path: Path) -> None:

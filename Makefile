@@ -35,7 +35,7 @@ bench: $(INSTALLED) ## stage table at full size: rows, seconds, rows per second,
 lock: $(INSTALLED) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --python-version 3.11 --universal --generate-hashes --extra dev --no-header pyproject.toml -o requirements.lock
 
-clean: ## remove everything that was materialised (the warehouse and Dagster's history); keep the environment
+clean: ## remove everything that was materialised under ./warehouse (tables and Dagster's history); keep the environment
 	git clean -fdxq -e .venv -e node_modules warehouse
 
 $(INSTALLED): requirements.lock pyproject.toml

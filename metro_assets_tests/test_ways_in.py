@@ -306,14 +306,15 @@ def test_the_web_ui_shows_the_graph_and_what_was_made_launches_runs_and_stops(co
 def test_a_morning_that_was_missed_is_made_by_the_daemon_from_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The schedule is started, and started yesterday: the daemon finds the tick of 05:00 and launches its runs."""
+    """Stopped and started, the schedule counts as started yesterday: the daemon finds the tick of 05:00."""
     root = tmp_path / "warehouse"
     world = {"METRO_PROFILE": "tiny", "METRO_SIZES__CUSTOMERS": "60", "METRO_SIZES__HISTORY_DAYS": "48"}
     due = datetime.now(ZoneInfo(TIME_ZONE)) - timedelta(hours=5)
     run_date = due.date()
     assert dagster_home(root, **world) == 0
-    done = dagster(root, "schedule", "start", "every_morning", "-m", MODULE, **world)
-    assert done.returncode == 0, done.stderr
+    for verb in ("stop", "start"):
+        done = dagster(root, "schedule", verb, "every_morning", "-m", MODULE, **world)
+        assert done.returncode == 0, done.stderr
     with instance_of(root, monkeypatch) as instance:
         (state,) = instance.all_instigator_state()
         at_five = due.replace(hour=5, minute=0, second=0, microsecond=0)

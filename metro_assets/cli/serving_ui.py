@@ -75,7 +75,7 @@ def _schedule_state() -> str:
     """Whether the mornings come by themselves, and how to change that; makes the instance where it is missing."""
     with open_instance() as instance:
         states = {state.name: state.status.value for state in instance.all_instigator_state()}
-    if states.get(SCHEDULE) == "RUNNING":
+    if states.get(SCHEDULE) != "STOPPED":  # it is declared as running
         return f"schedule {SCHEDULE} is on: 05:00, while this runs"
     return f"schedule {SCHEDULE} is off; switch it on in the UI under Automation, or: {SWITCH_ON}"
 

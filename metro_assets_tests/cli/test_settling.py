@@ -34,7 +34,7 @@ def test_commands_that_meet_on_an_empty_warehouse_make_one_instance(
         assert (start.returncode, printed.strip()) == (0, "0"), errors
     assert (home / "dagster.yaml").is_symlink()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    assert _schedule_state().startswith("schedule every_morning is off; switch it on in the UI under Automation")
+    assert _schedule_state() == "schedule every_morning is on: 05:00, while this runs"
     with dg.DagsterInstance.get() as instance:
         assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage)
         assert instance.all_instigator_state() == []

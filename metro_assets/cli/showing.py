@@ -80,7 +80,10 @@ def show_next_steps(console: Console, settings: Settings, customer_id: int, name
         "metro status": "partitions, sizes, runs, champion, drift",
         "metro ui": "the runs and the graph on http://127.0.0.1:3000",
     }
-    lines += [f"{on_the_same_warehouse(command, named):<42} {what}" for command, what in steps.items()]
+    if named is None:
+        lines += [f"{command:<42} {what}" for command, what in steps.items()]
+    else:
+        lines += [on_the_same_warehouse(command, named) for command in steps]
     text = Text("\n".join(lines))
     console.print(Panel(text, title="where it is, and what next", title_align="left", width=100))
 

@@ -34,7 +34,7 @@ class Section(BaseModel):
 class Sizes(Section):
     """How large the synthetic world is."""
 
-    customers: int = Field(2_000, ge=20, description="registered businesses")
+    customers: int = Field(2_000, ge=20, description="businesses registered by the first run date")
     products: int = Field(1_000, ge=100, description="products of the assortment")
     live_offers: int = Field(200, ge=20, description="offers live on any date")
     history_days: int = Field(120, ge=1, description="days of history before the first run date")

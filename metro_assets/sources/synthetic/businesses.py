@@ -54,13 +54,14 @@ _GIVEN = "Andrei Maria Ioana Mihai Elena Alexandru Cristina Dan Gabriela Vlad Ra
 _CUI_KEY = np.array([7, 5, 3, 2, 1, 7, 5, 3, 2])
 
 
-def build_businesses(customers: int, seed: int, history_start: date) -> Businesses:
-    """All businesses that ever register; most did before the history, the others arrive over the next two years."""
-    places = np.arange(customers)
+def build_businesses(customers: int, seed: int, history_start: date, history_days: int) -> Businesses:
+    """All businesses that ever register: `customers` by the end of the history, others in the years after."""
+    later_days = max(facts.ARRIVAL_DAYS - history_days, 0)
+    places = np.arange(customers + round(customers * facts.ARRIVALS_PER_DAY * later_days))
     segment = choice(list(facts.SEGMENT_SHARES.values()), uniform(seed, "segment", places)).astype(np.int8)
     kind = _business_types(segment, seed, places)
     store = choice(np.ones(len(facts.STORES)), uniform(seed, "store", places))
-    registered = _registered_days(customers, seed, places, history_start.toordinal())
+    registered = _registered_days(customers, seed, places, history_start.toordinal(), history_days)
     founded = registered - (30 + 5000 * uniform(seed, "founded", places) ** 2).astype(np.int64)
     sigma = np.array([facts.SIZE_SIGMA[name] for name in SEGMENTS])[segment]
     size = np.exp(sigma * normal(seed, "size", places) - sigma**2 / 2)
@@ -132,14 +133,15 @@ def _business_types(segment: npt.NDArray[np.int8], seed: int, places: Integers) 
     return kinds
 
 
-def _registered_days(customers: int, seed: int, places: Integers, start: int) -> Integers:
-    """Most before the history; the share that arrives later follows the rate of arrivals."""
-    later_share = 1 - 1 / (1 + facts.ARRIVALS_PER_DAY * facts.ARRIVAL_DAYS)
+def _registered_days(customers: int, seed: int, places: Integers, start: int, history_days: int) -> Integers:
+    """The first `customers` before the history or, by the rate of arrivals, during it; the rest after it."""
+    arriving_share = 1 - 1 / (1 + facts.ARRIVALS_PER_DAY * history_days)
     draws = uniform(seed, "registered", places)
-    arrives_later = uniform(seed, "arrives later", places) < later_share
+    arrives = uniform(seed, "arrives later", places) < arriving_share
     before = start - 1 - (draws**1.5 * 5500).astype(np.int64)
-    after = start + (draws * facts.ARRIVAL_DAYS).astype(np.int64)
-    days: Integers = np.where(arrives_later, after, before)
+    during = start + (draws * history_days).astype(np.int64)
+    after = start + history_days + (draws * max(facts.ARRIVAL_DAYS - history_days, 0)).astype(np.int64)
+    days: Integers = np.where(places < customers, np.where(arrives, during, before), after)
     return days
 
 

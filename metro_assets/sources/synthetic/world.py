@@ -41,7 +41,7 @@ class World:
     def __init__(self, sizes: Sizes, seed: int, first_day: date) -> None:
         self.seed, self.first_day = seed, first_day.toordinal()
         self.catalogue = build_catalogue(sizes.products, seed)
-        self.businesses = build_businesses(sizes.customers, seed, first_day)
+        self.businesses = build_businesses(sizes.customers, seed, first_day, sizes.history_days)
         self.latents = build_latents(self.catalogue, self.businesses, seed, self.first_day)
         self.visits = Visits(self.businesses, self.latents, seed)
         self.demand = Demand(self.catalogue, self.businesses, self.latents, self.visits, seed, self.first_day)

@@ -262,7 +262,7 @@ def test_every_algorithm_and_a_past_date_can_be_asked_for(ran: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("999999",), "no customer has the id, card or fiscal code '999999'; ids run from 1 to 150"),
+        (("999999",), "no customer has the id, card or fiscal code '999999'; ids run from 1 to "),
         (("Pizzeria",), "'Pizzeria'"),
         (("17; drop table customers",), "no customer"),
         (("17", "--algorithm", "oracle"), "'oracle' is not published; choose one of boosted_trees, logistic"),

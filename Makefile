@@ -19,7 +19,7 @@ test: $(INSTALLED) ## install what tests need and run them all
 	$(BIN)/pytest -n 2 --dist worksteal
 
 test-fast: $(INSTALLED) ## only the unit tests (under a minute)
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 ui: $(INSTALLED) ## Dagster's web UI and the daemon that runs the schedule, on http://127.0.0.1:3000
 	$(BIN)/metro ui

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Iterable
@@ -199,10 +198,6 @@ class Warehouse:
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
-
-    def delete(self, table: str) -> None:
-        """Remove a table with all its partitions."""
-        shutil.rmtree(self.tables / contract(table).name, ignore_errors=True)
 
     def rebuild_catalogue(self) -> Path:
         """Replace `metro.duckdb`, the views over all tables that a person queries; the pipeline never reads it."""

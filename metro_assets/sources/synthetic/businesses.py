@@ -98,7 +98,6 @@ def build_businesses(customers: int, seed: int, history_start: date, history_day
         store_id=(store + 1).astype(np.int16),
         is_coastal=np.array([coastal for *_, coastal in facts.STORES])[store],
         registered_day=registered,
-        founded_day=founded,
         consents=consents,
         size=size,
     )

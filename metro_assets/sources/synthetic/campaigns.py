@@ -126,7 +126,7 @@ def _described(
     )
     return LiveOffers(
         day=day, offer_id=identifier, mechanic=mechanic.astype(np.int8), channel=channel,
-        category=catalogue.category[anchor], valid_from_day=start, valid_to_day=end, is_personal=is_personal,
+        category=catalogue.category[anchor], valid_to_day=end, is_personal=is_personal,
         is_listed=is_listed, maximum_redemptions=maximum, terms=terms, funding_share=funding, anchor=anchor,
         product_start=product_start, products=products, holds_in_store=stores, frame=frame,
         products_frame=products_frame,

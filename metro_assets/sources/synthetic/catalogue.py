@@ -48,7 +48,6 @@ def build_catalogue(products: int, seed: int) -> Catalogue:
         is_own_brand=frame["is_own_brand"].to_numpy(),
         is_tagespreis=is_tagespreis,
         is_by_weight=frame["unit"].to_numpy() == "kg",
-        has_meat_or_dairy=frame["animal"].to_numpy(),
         cost_ron=cost,
         tiers=tiers,
         popularity=popularity,

@@ -36,7 +36,6 @@ class Catalogue:
     is_own_brand: Flags
     is_tagespreis: Flags
     is_by_weight: Flags
-    has_meat_or_dairy: Flags
     cost_ron: Floats
     tiers: PriceTiers
     popularity: Floats
@@ -61,7 +60,6 @@ class Businesses:
     store_id: npt.NDArray[np.int16]
     is_coastal: Flags
     registered_day: Integers
-    founded_day: Integers
     consents: Flags
     """[C, 3]: e-mail, SMS, WhatsApp."""
     size: Floats
@@ -81,7 +79,6 @@ class LiveOffers:
     mechanic: Codes
     channel: Codes
     category: Codes
-    valid_from_day: Integers
     valid_to_day: Integers
     is_personal: Flags
     is_listed: Flags

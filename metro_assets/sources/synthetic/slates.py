@@ -103,7 +103,8 @@ class Exposure:
         return flags
 
     def _anniversaries(self, day: int) -> Integers:
-        month_day = np.array([date.fromordinal(day + shift).strftime("%m%d") for shift in range(-3, 4)])
+        reach = facts.BIRTHDAY_DAYS
+        month_day = np.array([date.fromordinal(day + shift).strftime("%m%d") for shift in range(-reach, reach + 1)])
         founded = self._founded_month_day()
         return np.flatnonzero(np.isin(founded, month_day.astype(np.int64)) & (self._businesses.registered_day < day))
 

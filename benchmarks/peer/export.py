@@ -1,0 +1,69 @@
+"""The source tables of a warehouse as one SQLite database: what the peer starts from. Not timed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from metro_assets.config import Settings
+from metro_assets.storage.tables import Warehouse
+
+ROWS_AT_A_TIME = 200_000
+MASTER = ("customers", "products")
+STATE = ("daily_prices", "offers", "offer_products", "offer_audience")
+EVENTS = ("orders", "order_items", "impressions", "redemptions", "web_visits")
+INDICES = {
+    "daily_prices": ("run_date",),
+    "offers": ("run_date, offer_id",),
+    "offer_products": ("run_date",),
+    "offer_audience": ("run_date",),
+    **{table: ("customer_id", "run_date") for table in EVENTS},
+}
+"""What a person would look rows up by."""
+
+
+def export(settings: Settings, run_date: date, path: Path) -> dict[str, int]:
+    """Rows per table of a new database at the path: master data, the catalogue up to the run date, events before it."""
+    warehouse = Warehouse(settings.warehouse, settings.engine)
+    first = run_date - timedelta(days=settings.features.window_days)
+    days = {
+        **dict.fromkeys(MASTER),
+        **dict.fromkeys(STATE, (first, run_date)),
+        **dict.fromkeys(EVENTS, (first, run_date - timedelta(days=1))),
+    }
+    database = sqlite3.connect(path)
+    database.execute("pragma journal_mode = wal")
+    database.execute("pragma synchronous = off")
+    counts = {}
+    with warehouse.connection() as connection:
+        for table, span in days.items():
+            rows = warehouse.read(connection, table, span)
+            database.execute(f"create table {table} ({', '.join(rows.columns)})")
+            places = ", ".join("?" * len(rows.columns))
+            counts[table] = 0
+            rows.create_view(table)
+            result = connection.execute(f"from {table}")
+            while batch := result.fetchmany(ROWS_AT_A_TIME):
+                plain = [tuple(map(_plain, row)) for row in batch]
+                database.executemany(f"insert into {table} values ({places})", plain)
+                counts[table] += len(batch)
+            for number, columns in enumerate(INDICES.get(table, ())):
+                database.execute(f"create index {table}_{number} on {table} ({columns})")
+            database.commit()
+    database.execute("analyze")
+    database.execute("pragma wal_checkpoint(truncate)")
+    database.close()
+    return counts
+
+
+def _plain(value: Any) -> Any:
+    """The value as SQLite holds it: money as a float, dates as ISO text, lists as JSON."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime | date):
+        return str(value)
+    return json.dumps(value) if isinstance(value, list) else value

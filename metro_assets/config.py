@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 TIME_ZONE = "Europe/Bucharest"
 SETTINGS_FILE = "settings.toml"
+API_KEYS_VARIABLE = "METRO_API_KEYS"
+"""Secrets are no settings: they are read where they are used, and stand in no file."""
 
 
 class ConfigurationError(ValueError):
@@ -155,6 +157,19 @@ class Monitoring(Section):
     significant_psi: float = Field(0.25, description="index above which drift is significant")
 
 
+class Api(Section):
+    """REST."""
+
+    maximum_batch: int = Field(1_000, ge=1, description="customers of one batch or page")
+    maximum_body_bytes: int = Field(262_144, ge=1_024, description="bytes of a request's body")
+    body_seconds: float = Field(10.0, gt=0, description="seconds in which a request's body must have come")
+    maximum_connections: int = Field(1_000, ge=1, description="connections at a time; beyond it, 503")
+    follow_seconds: float = Field(1.0, gt=0, description="seconds between two looks for a new publication")
+    fresh_seconds: int = Field(60, ge=0, description="seconds for which a client may keep an answer without asking")
+    stale_hours: int = Field(30, ge=1, description="hours after midnight of the run date at which it is out of date")
+    grace_seconds: int = Field(15, ge=0, description="seconds that requests under way get when the service stops")
+
+
 class Engine(Section):
     """Machine limits."""
 
@@ -184,6 +199,7 @@ class Settings(BaseSettings):
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
+    api: Api = Field(default_factory=Api, description="REST")
     engine: Engine = Field(default_factory=Engine, description="machine limits")
 
     @classmethod
@@ -264,6 +280,8 @@ def _environment() -> dict[str, Any]:
     prefix = str(Settings.model_config["env_prefix"]).upper()
     for name in os.environ:
         field = name.upper().removeprefix(prefix).split("__")[0].lower()
+        if name == API_KEYS_VARIABLE:
+            continue
         if name.upper().startswith(prefix) and field not in Settings.model_fields:
             known = ", ".join(sorted(prefix + known.upper() for known in Settings.model_fields))
             raise ConfigurationError(f"environment variable {name} names no setting; known: {known}")

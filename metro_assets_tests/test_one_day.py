@@ -125,12 +125,12 @@ def test_running_again_gives_the_same_bytes_while_a_reader_never_fails(copied: P
     before = derived(copied, RUN_DATE), model_files(copied, RUN_DATE)
     written = {name: data(copied, name, RUN_DATE) for name in DERIVED | {*STATE}}
     reader, failures, lookups, stop = RecommendationReader(copied, ENGINE), [], [0], threading.Event()
-    customer = reader.some_customer()
+    customer = reader.in_force().some_customer()
 
     def look_up() -> None:
         while not stop.is_set():
             try:
-                assert [offer.rank for offer in reader.recommendations_of(customer).offers] == list(range(1, 11))
+                assert [offer.rank for offer in reader.in_force().slate(customer).offers] == list(range(1, 11))
                 lookups[0] += 1
             except Exception as error:
                 failures.append(error)
@@ -252,7 +252,8 @@ def test_a_run_that_is_killed_leaves_yesterdays_answers_and_heals_when_run_again
                 break
         os.kill(process.pid, signal.SIGKILL)
     reader = RecommendationReader(copied, ENGINE)
-    assert len(reader.recommendations_of(reader.some_customer()).offers) == 10
+    opened = reader.in_force()
+    assert len(opened.slate(opened.some_customer()).offers) == 10
     reader.close()
     done = metro("run", "--date", RUN_DATE, warehouse=copied)
     assert done.returncode == 0, done.stderr

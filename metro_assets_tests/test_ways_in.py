@@ -346,9 +346,9 @@ def test_a_morning_that_was_missed_is_made_by_the_daemon_from_nothing(
             assert earlier.end_time is not None
             assert later.start_time is not None
             assert earlier.end_time <= later.start_time
-    reader = RecommendationReader(root, ENGINE)
-    assert reader.publication().run_date == run_date
-    assert len(reader.recommendations_of(reader.some_customer()).offers) == 10
+    opened = RecommendationReader(root, ENGINE).in_force()
+    assert opened.publication.run_date == run_date
+    assert len(opened.slate(opened.some_customer()).offers) == 10
     reader.close()
 
 

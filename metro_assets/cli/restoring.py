@@ -18,10 +18,10 @@ def restore_champion(settings: Settings) -> str:
     publications = _publications(settings)
     if not publications.published():
         return done
-    reader = RecommendationReader(settings.warehouse, settings.engine)
-    if algorithm not in reader.algorithms():
+    in_force = RecommendationReader(settings.warehouse, settings.engine).in_force()
+    if algorithm not in in_force.algorithms:
         return f"{done}; the publication in force has no order of its; the next run will"
-    if publications.current().champion == algorithm:
+    if in_force.publication.champion == algorithm:
         return f"{done}; it scores from the next run on: metro run"
     publication = publications.serve_algorithm(algorithm)
     return f"{done}; {publication.name} serves the order of {algorithm} from now on, the next run scores with it"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,8 +12,8 @@ from types import FrameType
 
 from rich.console import Console
 
+from metro_assets.cli.ports import refuse_taken
 from metro_assets.cli.settling import open_instance
-from metro_assets.config import ConfigurationError
 from metro_assets.storage.errors import WarehouseError
 
 LOOPBACK = "127.0.0.1"
@@ -32,7 +31,7 @@ def serve_ui(port: int, console: Console) -> None:
     ------
     ConfigurationError : the port is taken. WarehouseError : a child ended by itself.
     """
-    _refuse_taken(port)
+    refuse_taken(LOOPBACK, port)
     schedule = _schedule_state()
     commands = {
         "web server": ["dagster-webserver", "-h", LOOPBACK, "-p", str(port), "-m", MODULE],
@@ -78,15 +77,6 @@ def _schedule_state() -> str:
     if states.get(SCHEDULE) != "STOPPED":  # it is declared as running
         return f"schedule {SCHEDULE} is on: 05:00, while this runs"
     return f"schedule {SCHEDULE} is off; switch it on in the UI under Automation, or: {SWITCH_ON}"
-
-
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            raise ConfigurationError(f"port {port} is taken; choose another one with --port") from None
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

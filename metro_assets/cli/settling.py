@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 DAGSTER_YAML = "dagster.yaml"
-_COMMAND = re.compile(r"\bmetro (run|recommend|status|models|rollback|sql|ui)\b")
+_COMMAND = re.compile(r"\bmetro (run|recommend|status|models|rollback|serve|sql|ui)\b")
 
 
 def settle(

@@ -77,8 +77,8 @@ def run(
     settings = settle(warehouse, run_date, profile, customers, products, seed)
     bring_to(settings, run_date, console, backtest=backtest)
     reader = RecommendationReader(settings.warehouse, settings.engine)
-    customer_id = reader.some_customer()
-    show_slate(console, reader.recommendations_of(customer_id, run_date=run_date))
+    customer_id = reader.in_force().some_customer()
+    show_slate(console, reader.on(run_date).slate(customer_id))
     show_next_steps(console, settings, customer_id, warehouse)
 
 
@@ -102,9 +102,8 @@ def recommend(
 
     run_date = asked_date(date)
     settings = settle(warehouse)
-    reader = RecommendationReader(settings.warehouse, settings.engine)
-    found = reader.find_customer(customer, run_date)
-    slate = reader.recommendations_of(found.customer_id, algorithm, run_date)
+    opened = RecommendationReader(settings.warehouse, settings.engine).on(run_date)
+    slate = opened.slate(opened.find_customer(customer).customer_id, algorithm)
     show_slate(console, slate)
     if run_date is None:
         show_age(console, slate)
@@ -211,6 +210,29 @@ def docs(
     settings = settle(warehouse)
     path = write_contract(output) if page is Page.CONTRACT else write_world(settings, output)
     console.print(f"wrote {path}", highlight=False)
+
+
+@app.command()
+@explaining
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; one that others reach needs keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    warehouse: Warehouse = None,
+) -> None:
+    """Serve the published recommendations over REST until ctrl-C; documentation at /docs.
+
+    It follows every new publication by itself and never waits for a run. Keys: METRO_API_KEYS=name:key,name:key
+
+    Examples: `metro serve` · `metro serve --port 8080 --warehouse /data/full` ·
+    `METRO_API_KEYS=crm:$(openssl rand -hex 32) metro serve --host 0.0.0.0`
+    """
+    from metro_assets.cli.ports import refuse_taken
+    from metro_assets.serving.rest.server import serve as serve_api
+
+    settings = settle(warehouse)
+    refuse_taken(host, port)
+    console.print(f"REST on [bold]http://{host}:{port}[/], documentation at /docs; ctrl-C stops it", highlight=False)
+    serve_api(settings, host, port)
 
 
 @app.command()

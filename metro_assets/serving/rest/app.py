@@ -1,0 +1,76 @@
+"""The application: routers, errors, the layer around them, and what lives as long as the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+from fastapi import FastAPI, Security
+from fastapi.responses import RedirectResponse
+from fastapi.security import APIKeyHeader
+from fastapi_swagger import patch_fastapi
+from starlette.types import ASGIApp
+
+from metro_assets.config import Settings
+from metro_assets.serving.reports import Reports
+from metro_assets.serving.rest import routes
+from metro_assets.serving.rest.access import Keys
+from metro_assets.serving.rest.following import Following
+from metro_assets.serving.rest.gate import Gate
+from metro_assets.serving.rest.metrics import Metrics
+from metro_assets.serving.rest.problems import add_handlers
+
+ABOUT = """Ten offers for every business customer, every morning, read from the publication in force.
+
+* **A customer's offers**: `GET /v1/customers/17/recommendations`, of a past morning with `run_date`, by another
+  algorithm with `algorithm`.
+* **Many customers**: `POST /v1/recommendations/batch`, or all of them page by page with `GET /v1/recommendations`.
+* **Key**: in `X-API-Key`, or as `Authorization: Bearer`, where the service has keys.
+* **Errors** have one shape, `application/problem+json`; branch on `code`.
+* Prices are net of VAT, in RON; dates are Bucharest's.
+"""
+
+
+def create_app(settings: Settings, keys: Keys) -> ASGIApp:
+    """The service over a warehouse, its gate around it."""
+    metrics = Metrics()
+    following = Following(settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(following.look)
+        task = asyncio.create_task(following.follow())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        following.reader.close()
+
+    app = FastAPI(
+        title="Metro offers",
+        version=version("metro-assets"),
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.following = following
+    app.state.reports = Reports(settings)
+    app.state.metrics = metrics
+    add_handlers(app)
+    # For the documentation: the gate asks for the key, before anything else is done.
+    keyed = [Security(APIKeyHeader(name="X-API-Key", auto_error=False))] if keys else []
+    for router in (routes.slates, routes.customers, routes.quality):
+        app.include_router(router, dependencies=keyed)
+    app.include_router(routes.observing)
+    app.add_route("/", lambda _: RedirectResponse("/docs"), include_in_schema=False)
+    # The pages of the documentation come from a package, not from somebody's servers.
+    patch_fastapi(
+        app,
+        redirect_from_root_to_docs=False,
+        swagger_ui_parameters={"tryItOutEnabled": True, "persistAuthorization": False, "displayRequestDuration": True},
+    )
+    return Gate(app, keys, settings.api, metrics)

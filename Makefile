@@ -29,7 +29,7 @@ lint: $(INSTALLED) ## formatter, linter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED) ## stage table at full size: rows, seconds, rows per second, memory, file size (needs ~8 GiB, ~15 minutes)
+bench: $(INSTALLED) ## measure speed anew into docs/benchmarks (needs ~8 GiB, 5 GB of disk, an hour or more on a quiet machine)
 	$(BIN)/python -m benchmarks
 
 lock: $(INSTALLED) ## resolve the dependencies anew into requirements.lock

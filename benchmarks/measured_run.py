@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -51,12 +53,12 @@ class MeasuredRun:
         return peak, inside[-1].cpu_seconds - inside[0].cpu_seconds
 
 
-def metro(*arguments: str, warehouse: Path) -> MeasuredRun:
-    """Run the `metro` command on a warehouse; raises CalledProcessError if it fails."""
+def metro(*arguments: str, warehouse: Path, environment: Mapping[str, str] | None = None) -> MeasuredRun:
+    """Run the `metro` command on a warehouse, with more in its environment; raises CalledProcessError if it fails."""
     command = [str(Path(sys.executable).with_name("metro")), *arguments, "--warehouse", str(warehouse)]
     samples: list[Sample] = []
     started, clock = time.time(), time.perf_counter()
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
     tree = psutil.Process(process.pid)
     while process.poll() is None:
         if (sample := _sample(tree)) is not None:

@@ -32,8 +32,11 @@ def stages_of(run: MeasuredRun, warehouse: Path) -> list[Stage]:
     """The steps of a measured run in the order in which they ran; asset checks are left out."""
     os.environ["DAGSTER_HOME"] = str(warehouse / "dagster")
     with dg.DagsterInstance.get() as instance:
-        since = dg.RunsFilter(created_after=datetime.fromtimestamp(run.started, UTC))
-        runs = [record.dagster_run for record in reversed(instance.get_run_records(filters=since))]
+        within = dg.RunsFilter(
+            created_after=datetime.fromtimestamp(run.started, UTC),
+            created_before=datetime.fromtimestamp(run.started + run.seconds, UTC),
+        )
+        runs = [record.dagster_run for record in reversed(instance.get_run_records(filters=within))]
         return [stage for dagster_run in runs for stage in _steps(instance, dagster_run, run)]
 
 

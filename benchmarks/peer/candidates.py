@@ -34,7 +34,9 @@ def candidate_pool(
     rows["buyer_share"] = rows["buyer_share"].fillna(0.0)
     rows["expected_margin_ron"] = rows["buyer_share"] * rows["offer_margin_ron"] * rows["typical_quantity"]
     age = (pd.Timestamp(run_date) - rows["last_date"]).dt.days
-    rows["purchase_weight"] = rows["purchase_count"] * 0.5 ** (age / settings.repeat_half_life_days)
+    weight = rows["purchase_count"] * 0.5 ** (age / settings.repeat_half_life_days)
+    # Rounded, so that equal weights tie: one purchase of late and two a half-life before differ in the last bit.
+    rows["purchase_weight"] = weight.round(12)
 
     most = settings.per_strategy
     spent = rows[rows["net_ron"] > 0].sort_values(

@@ -21,12 +21,12 @@ from benchmarks.peer.candidates import candidate_pool
 from benchmarks.peer.features import (
     category_spend,
     customer_features,
-    customer_products,
     interaction_features,
     offer_features,
     purchases_of_offers,
     redemption_rates,
     typical_quantities,
+    with_cycles,
 )
 from benchmarks.peer.reading import Reader, connect
 from benchmarks.peer.scoring import scored_candidates
@@ -73,10 +73,8 @@ def make_day(database: sqlite3.Connection, settings: Settings, run_date: date) -
     with stage("features") as timing:
         customers, products = read.customers(), read.products()
         offers, offer_products = read.offers(products), read.offer_products()
-        lines = read.order_lines(window)
-        bought = customer_products(lines)
-        quantities = typical_quantities(lines, offer_products)
-        del lines
+        bought = with_cycles(read.customer_products(window))
+        quantities = typical_quantities(read.log_quantities(window))
         write("customer_products", bought, timing)
         spend = category_spend(bought, products)
         of_customers = customer_features(customers, read.visits(window), spend, run_date)

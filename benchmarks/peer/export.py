@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from metro_assets.config import Settings
 from metro_assets.storage.tables import Warehouse
@@ -21,7 +18,7 @@ INDICES = {
     "offers": ("run_date, offer_id",),
     "offer_products": ("run_date",),
     "offer_audience": ("run_date",),
-    **{table: ("customer_id", "run_date") for table in EVENTS},
+    **dict.fromkeys(EVENTS, ("customer_id", "run_date")),
 }
 """What a person would look rows up by."""
 
@@ -46,10 +43,10 @@ def export(settings: Settings, run_date: date, path: Path) -> dict[str, int]:
             places = ", ".join("?" * len(rows.columns))
             counts[table] = 0
             rows.create_view(table)
-            result = connection.execute(f"from {table}")
-            while batch := result.fetchmany(ROWS_AT_A_TIME):
-                plain = [tuple(map(_plain, row)) for row in batch]
-                database.executemany(f"insert into {table} values ({places})", plain)
+            columns = zip(rows.columns, map(str, rows.types), strict=True)
+            plain = connection.execute(f"select {', '.join(_plain(*column) for column in columns)} from {table}")
+            while batch := plain.fetchmany(ROWS_AT_A_TIME):
+                database.executemany(f"insert into {table} values ({places})", batch)
                 counts[table] += len(batch)
             for number, columns in enumerate(INDICES.get(table, ())):
                 database.execute(f"create index {table}_{number} on {table} ({columns})")
@@ -60,10 +57,10 @@ def export(settings: Settings, run_date: date, path: Path) -> dict[str, int]:
     return counts
 
 
-def _plain(value: Any) -> Any:
-    """The value as SQLite holds it: money as a float, dates as ISO text, lists as JSON."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, datetime | date):
-        return str(value)
-    return json.dumps(value) if isinstance(value, list) else value
+def _plain(name: str, kind: str) -> str:
+    """The column as SQLite holds it: money as a float, dates as ISO text, lists as JSON."""
+    if kind.startswith("DECIMAL"):
+        return f"{name}::double"
+    if kind in {"DATE", "TIMESTAMP"}:
+        return f"{name}::varchar"
+    return f"to_json({name})::varchar" if kind.endswith("[]") else name

@@ -13,23 +13,10 @@ from metro_assets.config import Features
 PAIR = ["customer_id", "offer_id"]
 
 
-def customer_products(lines: pd.DataFrame) -> pd.DataFrame:
-    """One row per customer and product bought in the window."""
-    lines = lines.assign(
-        offer_ron=lines["net_ron"].where(lines["offer_id"].notna(), 0.0), is_at_tier=lines["tier"] >= 2
-    )
-    bought = lines.groupby(["customer_id", "product_id"], as_index=False).agg(
-        order_count=("quantity", "size"),
-        usual_quantity=("quantity", "mean"),
-        net_ron=("net_ron", "sum"),
-        offer_ron=("offer_ron", "sum"),
-        tier_line_count=("is_at_tier", "sum"),
-        first_date=("run_date", "min"),
-        last_date=("run_date", "max"),
-    )
+def with_cycles(bought: pd.DataFrame) -> pd.DataFrame:
+    """What each customer bought of each product, with the mean days between its purchases."""
     span = (bought["last_date"] - bought["first_date"]).dt.days
-    bought["cycle_days"] = (span / (bought["order_count"] - 1)).where(span > 0)
-    return bought
+    return bought.assign(cycle_days=(span / (bought["order_count"] - 1)).where(span > 0))
 
 
 def category_spend(bought: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
@@ -79,10 +66,9 @@ def customer_features(
     ]
 
 
-def typical_quantities(lines: pd.DataFrame, offer_products: pd.DataFrame) -> pd.Series:
-    """Geometric mean of the units per line of each product on offer, to six decimals."""
-    promoted = lines[lines["product_id"].isin(offer_products["product_id"])]
-    return np.exp(np.log(promoted["quantity"]).groupby(promoted["product_id"]).mean()).round(6)
+def typical_quantities(logs: pd.DataFrame) -> pd.Series:
+    """Geometric mean of the units per line by product on offer, to six decimals."""
+    return np.exp(logs.set_index("product_id")["log_quantity"]).round(6)
 
 
 def redemption_rates(shown: pd.DataFrame, redeemed: pd.DataFrame, settings: Features) -> pd.DataFrame:

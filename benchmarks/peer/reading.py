@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path)
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma cache_size = -64000")
+    connection.create_function("ln", 1, math.log, deterministic=True)
     return connection
 
 
@@ -62,20 +64,34 @@ class Reader:
 
     def offer_products(self) -> pd.DataFrame:
         """Products of the live offers."""
-        rows = self._frame("select offer_id, product_id, is_anchor from offer_products where run_date = ?", self.run_date)
+        rows = self._frame(
+            "select offer_id, product_id, is_anchor from offer_products where run_date = ?", self.run_date
+        )
         return rows.astype({"is_anchor": bool})
 
     def offer_audience(self) -> pd.DataFrame:
         """Customers of the listed offers."""
         return self._frame("select offer_id, customer_id from offer_audience where run_date = ?", self.run_date)
 
-    def order_lines(self, window_days: int) -> pd.DataFrame:
-        """Order lines of the window."""
+    def customer_products(self, window_days: int) -> pd.DataFrame:
+        """What each customer bought of each product in the window."""
         return self._frame(
-            "select customer_id, product_id, quantity, net_ron, tier, offer_id, run_date from order_items "
-            f"where {KNOWN}",
+            "select customer_id, product_id, count(*) as order_count, avg(quantity) as usual_quantity, "
+            "round(sum(net_ron), 2) as net_ron, "
+            "round(sum(case when offer_id is not null then net_ron else 0 end), 2) as offer_ron, "
+            "sum(tier >= 2) as tier_line_count, min(run_date) as first_date, max(run_date) as last_date "
+            f"from order_items where {KNOWN} group by customer_id, product_id",
             *self._window(window_days),
-            parse_dates=["run_date"],
+            parse_dates=["first_date", "last_date"],
+        ).astype({"tier_line_count": int})
+
+    def log_quantities(self, window_days: int) -> pd.DataFrame:
+        """The mean of the logarithm of the units per line, per product of a live offer."""
+        return self._frame(
+            f"select product_id, avg(ln(quantity)) as log_quantity from order_items where {KNOWN} "
+            "and product_id in (select product_id from offer_products where run_date = ?) group by product_id",
+            *self._window(window_days),
+            self.run_date,
         )
 
     def visits(self, window_days: int) -> pd.DataFrame:

@@ -57,9 +57,7 @@ def recommendations(
     offers = offers.rename(columns={"name": "offer_name"})
     rows = chosen.merge(shown_products(chosen, offer_products, bought), on=[*SLATE, "rank"])
     rows = rows.merge(offers, on="offer_id").merge(products[PRODUCT], on="product_id")
-    rows = rows.merge(
-        known.drop(columns=["name", "segment", "store_id", "store_name", "city"]), on="customer_id"
-    )
+    rows = rows.merge(known.drop(columns=["name", "segment", "store_id", "store_name", "city"]), on="customer_id")
     rows = rows.merge(offer_features[["offer_id", "typical_quantity"]], on="offer_id", how="left")
     rows = rows.merge(customer_features[["customer_id", "recency_days"]], on="customer_id", how="left")
     rows = rows.merge(pool, on=PAIR, how="left")

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.peer.day import RESULTS
@@ -136,11 +137,12 @@ def _without(rows: pd.DataFrame, excluded: pd.DataFrame, key: list[str]) -> pd.D
     return marked[marked["side"] == "left_only"].drop(columns="side")
 
 
-def _differ(ours: pd.Series, peers: pd.Series) -> np.ndarray:
+def _differ(ours: pd.Series, peers: pd.Series) -> npt.NDArray[np.bool_]:
     """Rows whose values differ: numbers beyond the tolerance, anything else at all; missing equals missing."""
     if pd.api.types.is_numeric_dtype(ours):
-        return ~np.isclose(ours.to_numpy(float, na_value=np.nan), peers.to_numpy(float), TOLERANCE, 0.0, equal_nan=True)
+        own, other = (values.to_numpy(float, na_value=np.nan) for values in (ours, peers))
+        return np.asarray(~np.isclose(own, other, TOLERANCE, 0.0, equal_nan=True))
     if pd.api.types.is_datetime64_any_dtype(ours):
-        return (ours != pd.to_datetime(peers, format="ISO8601")).to_numpy()
+        return np.asarray(ours != pd.to_datetime(peers, format="ISO8601"))
     text = ours.map(lambda value: ",".join(value) if isinstance(value, list | np.ndarray) else value)
-    return ((text != peers) & ~(text.isna() & peers.isna())).to_numpy()
+    return np.asarray((text != peers) & ~(text.isna() & peers.isna()))

@@ -43,8 +43,8 @@ def export(settings: Settings, run_date: date, path: Path) -> dict[str, int]:
             places = ", ".join("?" * len(rows.columns))
             counts[table] = 0
             rows.create_view(table)
-            columns = zip(rows.columns, map(str, rows.types), strict=True)
-            plain = connection.execute(f"select {', '.join(_plain(*column) for column in columns)} from {table}")
+            kinds = zip(rows.columns, map(str, rows.types), strict=True)
+            plain = connection.execute(f"select {', '.join(_plain(*column) for column in kinds)} from {table}")
             while batch := plain.fetchmany(ROWS_AT_A_TIME):
                 database.executemany(f"insert into {table} values ({places})", batch)
                 counts[table] += len(batch)

@@ -115,7 +115,7 @@ def compare_pools(ours: pd.DataFrame, peers: pd.DataFrame, weights: pd.DataFrame
         rows.loc[rows[name].notna(), ["customer_id", name, "weight"]].set_axis(["customer_id", "place", side], axis=1)
         for name, side in ((rank, "weight_of_ours"), (f"{rank}_of_peer", "weight_of_peers"))
     ]
-    moved = rows[different].assign(place=rows[rank].fillna(rows[f"{rank}_of_peer"]))
+    moved = rows.assign(place=rows[rank].fillna(rows[f"{rank}_of_peer"]))[different]
     for other in at_rank:
         moved = moved.merge(other, on=["customer_id", "place"], how="left")
     untied = moved[(moved["weight_of_ours"] != moved["weight_of_peers"]) | (moved["weight"] != moved["weight_of_ours"])]

@@ -33,7 +33,7 @@ def export(settings: Settings, run_date: date, path: Path) -> dict[str, int]:
         **dict.fromkeys(EVENTS, (first, run_date - timedelta(days=1))),
     }
     database = sqlite3.connect(path)
-    database.execute("pragma journal_mode = wal")
+    database.execute("pragma journal_mode = off")
     database.execute("pragma synchronous = off")
     counts = {}
     with warehouse.connection() as connection:
@@ -52,7 +52,7 @@ def export(settings: Settings, run_date: date, path: Path) -> dict[str, int]:
                 database.execute(f"create index {table}_{number} on {table} ({columns})")
             database.commit()
     database.execute("analyze")
-    database.execute("pragma wal_checkpoint(truncate)")
+    database.commit()
     database.close()
     return counts
 

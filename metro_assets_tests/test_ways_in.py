@@ -346,7 +346,8 @@ def test_a_morning_that_was_missed_is_made_by_the_daemon_from_nothing(
             assert earlier.end_time is not None
             assert later.start_time is not None
             assert earlier.end_time <= later.start_time
-    opened = RecommendationReader(root, ENGINE).in_force()
+    reader = RecommendationReader(root, ENGINE)
+    opened = reader.in_force()
     assert opened.publication.run_date == run_date
     assert len(opened.slate(opened.some_customer()).offers) == 10
     reader.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -298,7 +298,3 @@ class Problem(Answer):
     detail: str = Field(description="for people, with the remedy", examples=["there is no customer 99999999"])
     request_id: str = Field(description="as in the log", examples=["6f1c0a8b3d2e4f5a"])
     errors: list[FieldProblem] = Field(default=[], description="422: the fields")
-
-    def content(self) -> dict[str, Any]:
-        """The JSON of it."""
-        return self.model_dump(mode="json")

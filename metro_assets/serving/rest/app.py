@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Security
-from fastapi.responses import RedirectResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.security import APIKeyHeader
-from fastapi_swagger import patch_fastapi
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from metro_assets.config import Settings
@@ -21,6 +23,7 @@ from metro_assets.serving.rest.following import Following
 from metro_assets.serving.rest.gate import Gate
 from metro_assets.serving.rest.metrics import Metrics
 from metro_assets.serving.rest.problems import add_handlers
+from metro_assets.serving.schemas import Problem
 
 ABOUT = """Ten offers for every business customer, every morning, read from the publication in force.
 
@@ -57,6 +60,7 @@ def create_app(settings: Settings, keys: Keys) -> ASGIApp:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
+    app.openapi = lambda: _with_problems(app, FastAPI.openapi(app))  # type: ignore[method-assign]
     app.state.following = following
     app.state.reports = Reports(settings)
     app.state.metrics = metrics
@@ -67,10 +71,32 @@ def create_app(settings: Settings, keys: Keys) -> ASGIApp:
         app.include_router(router, dependencies=keyed)
     app.include_router(routes.observing)
     app.add_route("/", lambda _: RedirectResponse("/docs"), include_in_schema=False)
-    # The pages of the documentation come from a package, not from somebody's servers.
-    patch_fastapi(
-        app,
-        redirect_from_root_to_docs=False,
-        swagger_ui_parameters={"tryItOutEnabled": True, "persistAuthorization": False, "displayRequestDuration": True},
-    )
+    _add_documentation(app)
     return Gate(app, keys, settings.api, metrics)
+
+
+def _add_documentation(app: FastAPI) -> None:
+    """The page /docs, whose scripts come from an installed package and not from somebody's servers."""
+    app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
+
+    @app.get("/docs", include_in_schema=False)
+    async def documentation() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            swagger_js_url="/swagger/swagger-ui-bundle.js",
+            swagger_css_url="/swagger/swagger-ui.css",
+            swagger_favicon_url="/swagger/favicon-32x32.png",
+            swagger_ui_parameters={"tryItOutEnabled": True, "displayRequestDuration": True},
+        )
+
+
+def _with_problems(app: FastAPI, schema: dict[str, Any]) -> dict[str, Any]:
+    """The description with the one shape of errors in it, in place of FastAPI's own for 422."""
+    components = schema["components"]["schemas"]
+    components["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    components.update(components["Problem"].pop("$defs", {}))
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    app.openapi_schema = schema
+    return schema

@@ -107,9 +107,9 @@ def _meaning(error: WarehouseError) -> tuple[int, str, str | None]:
     if isinstance(error, UnknownCustomerError):
         return 404, "unknown_customer", None
     if isinstance(error, UnknownRunDateError):
-        return 404, "unknown_run_date", None
+        return 404, "unknown_run_date", "query.run_date"
     if isinstance(error, UnknownAlgorithmError):
-        return 422, "unknown_algorithm", "query.algorithm"
+        return 404, "unknown_algorithm", "query.algorithm"
     if isinstance(error, PublicationError):
         return 503, "nothing_published", None
     return 503, "warehouse_unavailable", None

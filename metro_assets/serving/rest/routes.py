@@ -32,7 +32,6 @@ from metro_assets.serving.schemas import (
     Health,
     Models,
     PageQuestion,
-    Problem,
     PublicationSummary,
     Readiness,
     Slate,
@@ -43,18 +42,22 @@ from metro_assets.serving.schemas import (
 from metro_assets.serving.slates import Slates
 
 JSON = "application/json"
+PROBLEM = "#/components/schemas/Problem"
 LARGEST_ID = 2**31 - 1
 
 
 def _says(status: int, what: str) -> dict[int | str, dict[str, Any]]:
-    return {status: {"description": what, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}}
+    return {status: {"description": what, "content": {MEDIA_TYPE: {"schema": {"$ref": PROBLEM}}}}}
 
 
 KEYED = _says(401, "no valid key (where the service has keys)")
 INVALID = _says(422, "a field is not valid; `errors` says which")
 UNPUBLISHED = _says(503, "nothing is published yet, or it cannot be read")
-NOT_FOUND = _says(404, "`unknown_customer`, `no_recommendations` (known, and `detail` says why), `unknown_run_date`")
-NO_RUN = _says(404, "`unknown_run_date`")
+NOT_FOUND = _says(
+    404,
+    "`unknown_customer`, `no_recommendations` (known, and `detail` says why), `unknown_run_date`, `unknown_algorithm`",
+)
+NO_RUN = _says(404, "`unknown_run_date`, `unknown_algorithm`")
 
 
 def following(request: Request) -> Following:

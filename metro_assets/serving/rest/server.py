@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
 import uvicorn
@@ -34,17 +35,18 @@ def serve(settings: Settings, host: str, port: int) -> None:
     log.info("starting", host=host, port=port, keys=keys.names, warehouse=str(settings.warehouse))
     if not keys:
         log.warning("without keys", hint=f"who reaches this machine's {host} may ask; set {API_KEYS_VARIABLE}")
-    uvicorn.run(
-        create_app(settings, keys),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=settings.api.maximum_connections,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=settings.api.grace_seconds,
-    )
+    with suppress(KeyboardInterrupt):  # ctrl-C is how it is stopped; the server has done so when it raises this
+        uvicorn.run(
+            create_app(settings, keys),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=settings.api.maximum_connections,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=settings.api.grace_seconds,
+        )
 
 
 def is_loopback(host: str) -> bool:

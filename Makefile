@@ -29,7 +29,7 @@ lint: $(INSTALLED) ## formatter, linter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED) ## measure speed anew into docs/benchmarks (needs ~8 GiB, 5 GB of disk, an hour or more on a quiet machine)
+bench: $(INSTALLED) ## measure speed anew into docs/benchmarks (needs ~8 GiB, 20 GB of disk, two hours on a quiet machine)
 	$(BIN)/python -m benchmarks
 
 lock: $(INSTALLED) ## resolve the dependencies anew into requirements.lock

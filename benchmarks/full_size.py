@@ -100,7 +100,8 @@ def _summary(runs: Sequence[MeasuredRun], what: str) -> str:
     peak = max(run.peak_bytes for run in runs) / GIBIBYTE
     return (
         f"**{spread([run.seconds for run in runs], '.0f')} s** for {what}; "
-        f"{spread([run.cpu_seconds for run in runs], '.0f')} s of CPU time, peak memory {peak:.1f} GiB."
+        f"{spread([run.cpu_seconds for run in runs], '.0f')} s of CPU time, peak memory {peak:.1f} GiB. "
+        f"Everything else took at most {max(run.others_share for run in runs):.0%} of the machine's CPU time meanwhile."
     )
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from benchmarks.growth_page import CUSTOMERS, HISTORY, REST, WHOLE, draw_growth, growth_page
 from benchmarks.measured_run import MeasuredRun
+from benchmarks.pages import GIBIBYTE
 from benchmarks.stages import Stage, stages_of
 from benchmarks.worlds import cold_start, next_day, temporary_world
 from metro_assets.config import PROFILES, Sizes
@@ -67,6 +68,8 @@ class Measurement:
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    others_share: float
+    """What everything else took of the machine's CPU time during the run."""
 
 
 def growth_section(folder: Path, plan: Plan, run_date: date) -> str:
@@ -97,7 +100,9 @@ def _of(
 ) -> Iterator[Measurement]:
     stages = stages_of(run, folder)
     Console().print(
-        f"{run.seconds:.1f} s, {run.cpu_seconds:.1f} s of CPU, {run.peak_bytes / 2**30:.2f} GiB", highlight=False
+        f"{run.seconds:.1f} s, {run.cpu_seconds:.1f} s of CPU, {run.peak_bytes / GIBIBYTE:.2f} GiB; "
+        f"everything else took {run.others_share:.0%} of the CPU",
+        highlight=False,
     )
     for axis in axes:
         size = sizes.customers if axis == CUSTOMERS else sizes.history_days
@@ -113,6 +118,7 @@ def _of(
                 step.seconds,
                 step.cpu_seconds,
                 step.peak_bytes,
+                run.others_share,
             )
 
 

@@ -69,6 +69,7 @@ def growth_page(measurements: pl.DataFrame, base: Sizes) -> str:
             headline(_headline(measurements)),
             "![Seconds against customers and against days of history, both axes logarithmic](growth.png)",
             _HOW,
+            _quietness(measurements),
             "## Against customers",
             f"{fixed}, {base.history_days} days of history.",
             *_axis(measurements, CUSTOMERS),
@@ -76,6 +77,14 @@ def growth_page(measurements: pl.DataFrame, base: Sizes) -> str:
             f"{fixed}, {base.customers:,} customers.",
             *_axis(measurements, HISTORY),
         ]
+    )
+
+
+def _quietness(measurements: pl.DataFrame) -> str:
+    shares = measurements.filter(pl.col("stage") == WHOLE)["others_share"].to_list()
+    return (
+        f"While a run was measured, everything else took {median(shares):.0%} of the machine's CPU time in the median, "
+        f"{max(shares):.0%} at the most."
     )
 
 

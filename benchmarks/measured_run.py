@@ -33,6 +33,13 @@ class MeasuredRun:
     """Epoch seconds."""
     seconds: float
     samples: list[Sample] = field(repr=False)
+    machine_seconds: float = 0.0
+    """CPU time of all cores and everybody while it ran."""
+
+    @property
+    def others_share(self) -> float:
+        """What everything else took of the CPU time that the machine had to give: 0 on a quiet machine."""
+        return max(self.machine_seconds - self.cpu_seconds, 0.0) / (self.seconds * (os.cpu_count() or 1))
 
     @property
     def peak_bytes(self) -> int:
@@ -57,7 +64,7 @@ def metro(*arguments: str, warehouse: Path, environment: Mapping[str, str] | Non
     """Run the `metro` command on a warehouse, with more in its environment; raises CalledProcessError if it fails."""
     command = [str(Path(sys.executable).with_name("metro")), *arguments, "--warehouse", str(warehouse)]
     samples: list[Sample] = []
-    started, clock = time.time(), time.perf_counter()
+    started, clock, machine = time.time(), time.perf_counter(), _machine_seconds()
     process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
     tree = psutil.Process(process.pid)
     while process.poll() is None:
@@ -67,7 +74,12 @@ def metro(*arguments: str, warehouse: Path, environment: Mapping[str, str] | Non
     seconds = time.perf_counter() - clock
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return MeasuredRun(command, started, seconds, samples)
+    return MeasuredRun(command, started, seconds, samples, _machine_seconds() - machine)
+
+
+def _machine_seconds() -> float:
+    times = psutil.cpu_times()._asdict()
+    return sum(times.values()) - sum(times.get(name, 0.0) for name in ("idle", "iowait", "guest", "guest_nice"))
 
 
 def _sample(tree: psutil.Process) -> Sample | None:

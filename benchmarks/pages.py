@@ -107,9 +107,9 @@ def _quoted_paragraphs(page: str) -> list[str]:
 _README = """# Speed
 
 How long a morning takes, what it takes that for, how that grows, and how it compares. Written by `make bench`, which
-makes every page anew; `python -m benchmarks growth` makes one of them, `python -m benchmarks --quick` a smoke run
-elsewhere. It needs 8 GiB of memory, 5 GB of disk under `warehouse/`, and a quiet machine: a figure is worth what else
-ran beside it.
+makes every page anew in about two hours; `python -m benchmarks growth` makes one of them, `python -m benchmarks
+--quick` a smoke run elsewhere. It needs 8 GiB of memory, 20 GB of disk under `warehouse/` (5 but for the peer), and a
+quiet machine: a figure is worth what else ran beside it.
 
 | what | target | measured | met | page |
 |---|--:|--:|:-:|---|

@@ -1,5 +1,7 @@
 """Fits give back what made the figures, and the page says which stage breaks what is expected of it."""
 
+import os
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -7,27 +9,27 @@ import polars as pl
 import pytest
 
 from benchmarks.fits import exponent, last_step, line
-from benchmarks.growth import QUICK, REAL
+from benchmarks.growth import QUICK, REAL, Measurement
 from benchmarks.growth_page import COLD, CUSTOMERS, HISTORY, NEXT, WHOLE, draw_growth, growth_page
+from benchmarks.measured_run import MeasuredRun, Sample
 from benchmarks.pages import Figure, Heading, headline, write_page, write_readme
 
 SIZES = {CUSTOMERS: (100, 200, 400), HISTORY: (90, 180)}
 
 
-def measurements(seconds_of_pairs: float = 1.0, next_day_per_day: float = 0.0) -> pl.DataFrame:
-    """Two stages: one of 10 s at any size, one that takes `seconds_of_pairs` per 100 customers (squared where 2)."""
+def measurements(power_of_pairs: float = 1.0, next_day_per_day: float = 0.0) -> pl.DataFrame:
+    """Two stages: one of 10 s at any size, one that takes a power of the customers, 1 s for 100 of them."""
     rows = []
     for axis, sizes in SIZES.items():
         for size in sizes:
             customers, days = (size, 90) if axis == CUSTOMERS else (100, size)
             for run, repetitions in ((COLD, 1), (NEXT, 3)):
                 fixed = 10 + next_day_per_day * days
-                pairs = (customers / 100) ** seconds_of_pairs
+                pairs = (customers / 100) ** power_of_pairs
                 for repetition in range(1, repetitions + 1):
                     for stage, seconds in ((WHOLE, fixed + pairs), ("fitting", fixed), ("pairs", pairs)):
-                        rows.append((axis, size, run, repetition, "day", stage, 1, seconds, 2 * seconds, 2**30))
-    names = ["axis", "size", "run", "repetition", "job", "stage", "rows", "seconds", "cpu_seconds", "peak_bytes"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+                        rows.append((axis, size, run, repetition, "day", stage, 1, seconds, 2 * seconds, 2**30, 0.01))
+    return pl.DataFrame(rows, schema=[column.name for column in fields(Measurement)], orient="row")
 
 
 def test_a_square_has_the_exponent_two() -> None:
@@ -65,7 +67,7 @@ def test_linear_growth_is_not_reported() -> None:
 
 
 def test_a_stage_that_grows_as_the_square_is_named() -> None:
-    page = growth_page(measurements(seconds_of_pairs=2), QUICK.base)
+    page = growth_page(measurements(power_of_pairs=2), QUICK.base)
 
     assert f"of a second or more: pairs ({4**2 / 2**2:.2f} times)." in page
 
@@ -106,3 +108,10 @@ def test_the_readme_quotes_the_first_figure_in_bold_of_a_page_without_a_table(tm
     write_page(tmp_path, heading, "## How\n\nSlowly.\n\nIt is **20 times** as fast.", date(2026, 11, 25))
 
     assert "\n\nIt is **20 times** as fast.\n\n" in write_readme(tmp_path, [heading]).read_text()
+
+
+def test_everything_else_on_the_machine_is_what_a_run_did_not_take_itself() -> None:
+    """10 s of all cores, of which the run took 4 s: the rest of what was busy is the others'."""
+    run = MeasuredRun([], 0.0, 10.0, [Sample(10.0, 0, 4.0)], machine_seconds=4.0 + 3.0)
+
+    assert run.others_share == pytest.approx(3.0 / (10.0 * (os.cpu_count() or 1)))

@@ -48,7 +48,8 @@ def test_the_description_of_the_service_holds_whatever_is_sent(ran: Path, serve:
     done = subprocess.run(
         [
             program("schemathesis"), "run", f"{process.address}/openapi.json",
-            "--checks", "all", "--exclude-checks", "positive_data_acceptance", "--max-examples", "12", "--seed", "1", "--no-color",
+            "--checks", "all", "--exclude-checks", "positive_data_acceptance",
+            "--max-examples", "12", "--seed", "1", "--no-color",
         ],
         cwd=ran.parent, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip

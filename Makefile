@@ -1,6 +1,6 @@
 # The verbs of the project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast ui lint bench lock clean
+.PHONY: help run test test-fast ui api lint bench lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -23,6 +23,9 @@ test-fast: $(INSTALLED) ## only the unit tests (under a minute)
 
 ui: $(INSTALLED) ## Dagster's web UI and the daemon that runs the schedule, on http://127.0.0.1:3000
 	$(BIN)/metro ui
+
+api: $(INSTALLED) ## REST over what was published, on http://127.0.0.1:8000 with its documentation at /docs
+	$(BIN)/metro serve
 
 lint: $(INSTALLED) ## formatter, linter and type checker
 	$(BIN)/ruff format --check .

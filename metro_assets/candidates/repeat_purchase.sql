@@ -3,8 +3,12 @@ with bought as (
     select
         customer_offers.customer_id,
         customer_offers.offer_id,
-        customer_offers.purchase_count
-        * 0.5 ** ((parameters.run_date - customer_offers.last_date) / parameters.half_life_days) as weight
+        -- rounded, for equal weights differ in the last bit: one purchase now, two a half-life ago
+        round(
+            customer_offers.purchase_count
+            * 0.5 ** ((parameters.run_date - customer_offers.last_date) / parameters.half_life_days),
+            12
+        ) as weight
     from customer_offers
     cross join parameters
 ),

@@ -78,6 +78,7 @@ def show_next_steps(console: Console, settings: Settings, customer_id: int, name
         f"metro recommend {customer_id} --algorithm logistic": "the same customer by another ranker",
         'metro sql "from recommendations limit 5"': "any query over all tables",
         "metro status": "partitions, sizes, runs, champion, drift",
+        "metro serve": "REST on http://127.0.0.1:8000, documentation at /docs",
         "metro ui": "the runs and the graph on http://127.0.0.1:3000",
     }
     if named is None:

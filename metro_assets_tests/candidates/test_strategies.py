@@ -83,6 +83,19 @@ def test_repeat_purchase_adds_up_the_products_of_an_offer_and_ranks_ties_by_offe
     assert found(Strategy.REPEAT_PURCHASE, bought=bought, offer_products=covers) == {1: [2, 3, 1]}
 
 
+def test_repeat_purchase_takes_equal_weights_for_equal() -> None:
+    # 1 x 0.5 ** (18 / 56) = 2 x 0.5 ** (74 / 56), but for the sixteenth digit
+    bought = [
+        purchases(1, 2, order_count=1, last_date=ago(18)),
+        purchases(1, 1, order_count=2, last_date=ago(74)),
+        purchases(2, 1, order_count=1, last_date=ago(18)),
+        purchases(2, 2, order_count=2, last_date=ago(74)),
+    ]
+    settings, customers = Candidates(repeat_half_life_days=56), [customer(1), customer(2)]
+    answer = found(Strategy.REPEAT_PURCHASE, bought=bought, settings=settings, customers=customers)
+    assert answer == {1: [1, 2], 2: [1, 2]}
+
+
 def test_repeat_purchase_finds_nothing_for_who_bought_nothing() -> None:
     customers = [customer(1), customer(2)]
     assert found(Strategy.REPEAT_PURCHASE, bought=[purchases(1, 2)], customers=customers) == {1: [2]}

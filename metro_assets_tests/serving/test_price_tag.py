@@ -10,11 +10,8 @@ from metro_assets.serving.price_tag import next_tier_line, offer_line, tag_text,
 from metro_assets.serving.schemas import Recommendation
 
 MOZZARELLA = {
-    "customer_id": 1,
-    "algorithm": "logistic",
     "rank": 1,
     "offer_id": 7,
-    "is_champion": True,
     "score": 0.5,
     "reason": "You buy Mozzarella every 6 days, last time 5 days ago",
     "strategies": ["repeat_purchase"],

@@ -26,6 +26,8 @@ OPEN = frozenset({"/", "/v1/health", "/v1/ready", "/docs", "/openapi.json"})
 OPEN_FOLDER = "/swagger/"
 LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 UNMATCHED = "unmatched"
+CLIENT_LEFT = 499
+"""What the log and the metrics say where no answer was begun."""
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ALWAYS = [(b"x-content-type-options", b"nosniff")]
@@ -52,7 +54,7 @@ class Gate:
         request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         further = [(b"x-request-id", request_id.encode()), *_ALWAYS]
-        status = 0
+        status = CLIENT_LEFT
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -74,7 +76,7 @@ class Gate:
             await self.app(scope, receive, sending)
         except Exception:
             # The app has answered with 500 and logged why; the server need not print it again.
-            if not status:
+            if status == CLIENT_LEFT:
                 raise
         finally:
             self.metrics.in_progress.dec()
@@ -108,10 +110,12 @@ class Gate:
     def _limited(self, scope: Scope, receive: Receive) -> Callable[[], Awaitable[Message]]:
         """`receive` that ends with 413 past the largest body, 408 where the body does not come in time."""
         most, deadline = self.limits.maximum_body_bytes, time.monotonic() + self.limits.body_seconds
-        seen = 0
+        seen, is_whole = 0, False
 
         async def receiving() -> Message:
-            nonlocal seen
+            nonlocal seen, is_whole
+            if is_whole:
+                return await receive()
             declared = header(scope["headers"], b"content-length") or b"0"
             if not seen and declared.isdigit() and int(declared) > most:
                 raise _refused(413, f"the body is larger than {most} bytes")
@@ -121,6 +125,7 @@ class Gate:
             except TimeoutError:
                 raise _refused(408, f"the body did not come within {self.limits.body_seconds:g} s") from None
             seen += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
             if seen > most:
                 raise _refused(413, f"the body is larger than {most} bytes")
             return message

@@ -38,6 +38,7 @@ class Page(StrEnum):
     """Pages of the documentation that are generated."""
 
     CONTRACT = "contract"
+    FOLDER = "folder"
     WORLD = "world"
 
 
@@ -202,14 +203,17 @@ def docs(
     output: Annotated[Path | None, typer.Option(help="File; default under ./docs.", dir_okay=False)] = None,
     warehouse: Warehouse = None,
 ) -> None:
-    """Write a generated page: the data contract from the schema, or the world measured against its facts.
+    """Write a generated page: the data contract, that of a folder of own files, or the world against its facts.
 
-    Examples: `metro docs contract` · `metro docs world --warehouse /data/full`
+    Examples: `metro docs contract` · `metro docs folder` · `metro docs world --warehouse /data/full`
     """
-    from metro_assets.cli.documenting import write_contract, write_world
+    from metro_assets.cli.documenting import write_contract, write_folder_contract, write_world
 
     settings = settle(warehouse)
-    path = write_contract(output) if page is Page.CONTRACT else write_world(settings, output)
+    if page is Page.WORLD:
+        path = write_world(settings, output)
+    else:
+        path = write_contract(output) if page is Page.CONTRACT else write_folder_contract(output)
     console.print(f"wrote {path}", highlight=False)
 
 

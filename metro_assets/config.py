@@ -7,6 +7,7 @@ below. The behaviour of the simulated customers is not here: it is data of a sou
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from datetime import date, datetime, timedelta
@@ -155,6 +156,12 @@ class Monitoring(Section):
     significant_psi: float = Field(0.25, description="index above which drift is significant")
 
 
+class Files(Section):
+    """A company's own files."""
+
+    maximum_quantity: float = Field(100_000.0, gt=0, description="units of an order line above which it is absurd")
+
+
 class Engine(Section):
     """Machine limits."""
 
@@ -173,6 +180,7 @@ class Settings(BaseSettings):
     warehouse: Path = Field(Path("warehouse"), description="folder of tables, models and publications")
     profile: Literal["tiny", "demo", "full"] = Field("demo", description="sizes of the synthetic world")
     source: Literal["synthetic", "files"] = Field("synthetic", description="where events and catalogue come from")
+    source_folder: Path | None = Field(None, description="folder of a company's own files, for source = files")
     seed: int = Field(42, ge=0, description="seed of the world and of every sample")
     history_start: date | None = Field(
         None, description="first day of the calendar; fixed when a warehouse is first filled"
@@ -184,6 +192,7 @@ class Settings(BaseSettings):
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
+    files: Files = Field(default_factory=Files, description="a company's own files")
     engine: Engine = Field(default_factory=Engine, description="machine limits")
 
     @classmethod
@@ -230,6 +239,8 @@ def load_settings(warehouse: Path | None = None, **asked: Any) -> Settings:
     sizes = PROFILES[profile].model_dump()
     if "profile" in requested:
         requested = _merged({"sizes": sizes}, requested)
+    if requested.get("source_folder"):
+        requested["source_folder"] = str(Path(requested["source_folder"]).resolve())
     try:
         settings = Settings(**{**_merged({"sizes": sizes}, stored, requested), "warehouse": folder})
     except ValidationError as error:
@@ -240,20 +251,21 @@ def load_settings(warehouse: Path | None = None, **asked: Any) -> Settings:
 
 
 def pin_world(settings: Settings) -> None:
-    """Write down which world fills the warehouse, once; every later process reads it as its defaults."""
+    """Write down which world or folder fills the warehouse, once; every later process reads it as its defaults."""
     path = settings.warehouse / SETTINGS_FILE
     if path.exists():
         return
     lines = [
-        "# The world that fills this warehouse. Any other setting may be added here: see metro_assets/config.py.",
-        f'profile = "{settings.profile}"',
+        "# What fills this warehouse. Any other setting may be added here: see metro_assets/config.py.",
         f'source = "{settings.source}"',
         f"seed = {settings.seed}",
         f"history_start = {settings.calendar_start.isoformat()}",
-        "",
-        "[sizes]",
-        *(f"{name} = {value}" for name, value in settings.sizes.model_dump().items()),
     ]
+    if settings.source_folder is not None:
+        lines += [f"source_folder = {json.dumps(str(settings.source_folder), ensure_ascii=False)}"]
+    if settings.source == "synthetic":
+        sizes = [f"{name} = {value}" for name, value in settings.sizes.model_dump().items()]
+        lines += [f'profile = "{settings.profile}"', "", "[sizes]", *sizes]
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -280,9 +292,10 @@ def _stored(path: Path) -> dict[str, Any]:
 
 
 def _refuse_another_world(folder: Path, stored: dict[str, Any], settings: Settings) -> None:
-    for name in ("source", "seed", "history_start", "sizes"):
+    for name in ("source", "source_folder", "seed", "history_start", "sizes"):
         kept = stored.get(name)
         now = getattr(settings, name)
+        now = str(now) if isinstance(now, Path) else now
         pairs = (
             [(name, kept, now)]
             if name != "sizes"

@@ -68,24 +68,7 @@ def folder_contract() -> dict[str, FolderTable]:
 
 def folder_contract_markdown() -> str:
     """The contract of a folder as a page for people."""
-    parts = [
-        "# What a folder of your own files holds",
-        "Generated from `metro_assets/storage/schema.sql` and `metro_assets/sources/files/folder.toml` by "
-        "`metro docs folder`; [own-data.md](own-data.md) shows how to use it.",
-        "One entry per table: `<table>.csv`, `<table>.parquet`, or a folder `<table>/` with CSV or Parquet files in any "
-        "depth (hive folders such as `date=2026-11-25/` are read as a column). `mapping.toml` in the folder maps foreign "
-        "names, separators, decimal commas, dates and encodings.",
-        "- Money is RON net of VAT, a quantity is in units of sale, a share is between 0 and 1.\n"
-        "- A moment without an offset is wall time in Europe/Bucharest, or in the `time_zone` of the mapping. One with an "
-        "offset is converted. A column that mixes both is refused. A date alone is its midnight.\n"
-        "- An id may be a number or any text. Whole numbers that fit are kept. Customers, products, offers and stores "
-        "with other ids are numbered in the order of their ids when they first appear and keep their number: the pairs "
-        "are files under `<warehouse>/files/ids/`. Orders, impressions, lists and redemptions with other ids get 63 bits "
-        "of the MD5 of the id.\n"
-        "- A required column has no empty cell, an optional one may: an empty cell is as the missing column, row by row, "
-        "unless said otherwise.\n"
-        "- The day of an order line is that of its order. A run for D sees rows with a recorded_date before D.",
-    ]
+    parts = [files(__package__).joinpath("folder_page.md").read_text(encoding="utf-8").strip()]
     for table in folder_contract().values():
         keys = ", ".join(f"`{name}`" for name in table.key)
         need = "Required." if table.is_required else f"Optional; without it {table.when_absent}."

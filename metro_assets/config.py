@@ -84,6 +84,11 @@ class Ranking(Section):
     validation_days: int = Field(7, ge=1, description="next days: selection, early stopping, calibration")
     test_days: int = Field(7, ge=1, description="newest days: reported, never chosen on")
     minimum_days: int = Field(9, ge=3, description="days of settled impressions below which nothing is fitted")
+    without_model: Literal["refuse", "retrieval"] = Field(
+        "refuse",
+        description="where nothing can be fitted: refuse the run date, or serve the order of retrieval; the latter is "
+        "the default for a company's own files",
+    )
     maximum_rows: int = Field(
         300_000,
         ge=1000,
@@ -239,10 +244,13 @@ def load_settings(warehouse: Path | None = None, **asked: Any) -> Settings:
     sizes = PROFILES[profile].model_dump()
     if "profile" in requested:
         requested = _merged({"sizes": sizes}, requested)
+    defaults: dict[str, Any] = {"sizes": sizes}
+    if requested.get("source", stored.get("source")) == "files":
+        defaults["ranking"] = {"without_model": "retrieval"}
     if requested.get("source_folder"):
         requested["source_folder"] = str(Path(requested["source_folder"]).resolve())
     try:
-        settings = Settings(**{**_merged({"sizes": sizes}, stored, requested), "warehouse": folder})
+        settings = Settings(**{**_merged(defaults, stored, requested), "warehouse": folder})
     except ValidationError as error:
         raise ConfigurationError(_explained(error)) from None
     if stored:

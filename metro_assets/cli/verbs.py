@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from metro_assets.cli.failures import DEBUG, explaining
-from metro_assets.cli.settling import asked_date, settle
-from metro_assets.config import PROFILES, ConfigurationError, today
+from metro_assets.cli.failures import DEBUG, FAILED, explaining
+from metro_assets.cli.settling import as_asked, asked_date, settle
+from metro_assets.config import PROFILES, ConfigurationError, load_settings, today
 from metro_assets.storage.errors import WarehouseError
 
 app = typer.Typer(
@@ -58,6 +58,9 @@ def run(
     customers: Annotated[int | None, typer.Option(min=20, help="Customers, in place of the profile's.")] = None,
     products: Annotated[int | None, typer.Option(min=100, help="Products, in place of the profile's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the world; default 42.")] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Folder of a company's own files, in place of the synthetic world.")
+    ] = None,
     warehouse: Warehouse = None,
     backtest: Annotated[
         bool, typer.Option(help="Also make the run date whose offers can be judged today, if it is missing.")
@@ -68,19 +71,65 @@ def run(
     Only what is missing of the history is made; what is derived for the date is made anew.
 
     Examples: `metro run` · `metro run --date 2026-11-23` · `metro run --profile full --warehouse /data/full` ·
-    `metro run --customers 1000 --products 500 --warehouse /tmp/small`
+    `metro run --customers 1000 --products 500 --warehouse /tmp/small` ·
+    `metro run --source FOLDER --warehouse /tmp/own`
     """
+    from metro_assets.cli.own_files import take_over
     from metro_assets.cli.running import bring_to
     from metro_assets.cli.showing import show_next_steps, show_slate
     from metro_assets.serving.queries import RecommendationReader
 
-    run_date = asked_date(date) or today()
-    settings = settle(warehouse, run_date, profile, customers, products, seed)
+    asked, history_start = asked_date(date), None
+    run_date = asked or today()
+    settings = load_settings(warehouse, **as_asked(profile, customers, products, seed, source))
+    if settings.source == "files":
+        run_date, history_start = take_over(settings, asked, console)
+    settings = settle(
+        warehouse,
+        run_date,
+        profile,
+        customers,
+        products,
+        seed,
+        source_folder=source,
+        history_start=history_start,
+    )
     bring_to(settings, run_date, console, backtest=backtest)
     reader = RecommendationReader(settings.warehouse, settings.engine)
     customer_id = reader.some_customer()
     show_slate(console, reader.recommendations_of(customer_id, run_date=run_date))
     show_next_steps(console, settings, customer_id, warehouse)
+
+
+@app.command("check-data")
+@explaining
+def check_data(
+    folder: Annotated[Path, typer.Argument(help="Folder of a company's own files.")],
+) -> None:
+    """Say everything that is wrong with a folder of own files, and what follows from what they lack; write nothing.
+
+    Exit code 0: `metro run --source` can use it, 1: it cannot.
+
+    Example: `metro check-data /data/export`
+    """
+    from metro_assets.cli.own_files import show_check
+
+    if not show_check(load_settings(), folder, console):
+        raise typer.Exit(FAILED)
+
+
+@app.command("init-data")
+@explaining
+def init_data(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+) -> None:
+    """Write a template of a folder of own files, commented and empty, and a tiny worked example beside it.
+
+    Example: `metro init-data /data/export`
+    """
+    from metro_assets.cli.own_files import begin
+
+    begin(folder, console)
 
 
 @app.command()

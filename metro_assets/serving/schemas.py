@@ -36,8 +36,8 @@ class Recommendation(BaseModel):
     tier3_price_ron: Decimal | None
     usual_quantity: float
     usual_unit_price_ron: float
-    offer_unit_price_ron: float
-    saving_ron: float
+    offer_unit_price_ron: float | None
+    saving_ron: float | None
     next_tier_quantity: Decimal | None
     next_tier_saving_ron: float | None
     expected_margin_ron: float | None

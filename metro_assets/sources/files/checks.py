@@ -13,7 +13,7 @@ import duckdb
 
 from metro_assets.config import Files
 from metro_assets.sources.files.contract import FolderTable
-from metro_assets.sources.files.conversion import IDENTITIES
+from metro_assets.sources.files.conversion import IDENTITIES, WRONG
 from metro_assets.sources.files.problems import EXAMPLES, Problem
 from metro_assets.sources.files.reading import TableFiles
 from metro_assets.storage.contract import contract
@@ -41,32 +41,43 @@ class Rule(NamedTuple):
 
 
 def check_rows(
-    connection: duckdb.DuckDBPyConnection, found: list[TableFiles], limits: Files, today: date
+    connection: duckdb.DuckDBPyConnection,
+    found: list[TableFiles],
+    limits: Files,
+    today: date,
+    unreadable: set[str],
 ) -> Iterator[Problem]:
-    """Problems of the typed tables that the folder has."""
-    present = {files.table.name for files in found}
+    """Problems of the typed tables that the folder has.
+
+    Parameters
+    ----------
+    unreadable : labels of files with lines that could not be read: that a key is not in them says nothing.
+    """
+    sound = {
+        files.table.name
+        for files in found
+        if files.label not in unreadable and _one(connection, f"select count(*) from typed_{files.table.name}")
+    }
     for files in found:
         if files.table.is_required and not _one(connection, f"select count(*) from typed_{files.table.name}"):
             yield Problem(files.label, "", "has no rows", "export it with its rows")
             continue
         yield from _empty_cells(connection, files)
         yield from _repeated_keys(connection, files)
-        yield from _orphans(connection, files, present)
+        yield from _orphans(connection, files, sound)
         for rule in _rules(files.table, limits, today):
             yield from _broken(connection, files, rule)
     yield from _across(connection, {files.table.name: files for files in found})
 
 
 def _empty_cells(connection: duckdb.DuckDBPyConnection, files: TableFiles) -> Iterator[Problem]:
-    required = [column.name for column in files.table.columns if column.is_required]
-    counts = connection.sql(
-        f"select {', '.join(f'count(*) - count({_quoted(name)})' for name in required)} from typed_{files.table.name}"
-    ).fetchall()[0]
-    for name, count in zip(required, counts, strict=True):
-        if count:
-            examples = _examples(connection, files, f"{_quoted(name)} is null", name)
+    """Cells that must be there; those that are there and of another type are another problem."""
+    for name in (column.name for column in files.table.columns if column.is_required):
+        is_wrong = f"list_contains(list_transform({WRONG}, lambda cell: split_part(cell, chr(31), 1)), '{name}')"
+        empty = f"{_quoted(name)} is null and not coalesce({is_wrong}, false)"
+        if count := _one(connection, f"select count(*) from typed_{files.table.name} where {empty}"):
             remedy = _LEAVE_OUT.format(table=files.table.name, condition=f"{name} is not null")
-            yield Problem(files.label, name, "is empty", remedy, count, examples)
+            yield Problem(files.label, name, "is empty", remedy, count, _examples(connection, files, empty, name))
 
 
 def _repeated_keys(connection: duckdb.DuckDBPyConnection, files: TableFiles) -> Iterator[Problem]:
@@ -93,11 +104,11 @@ def _repeated_keys(connection: duckdb.DuckDBPyConnection, files: TableFiles) -> 
         yield Problem(files.label, ", ".join(key), what, remedy, int(rows), shown)
 
 
-def _orphans(connection: duckdb.DuckDBPyConnection, files: TableFiles, present: set[str]) -> Iterator[Problem]:
+def _orphans(connection: duckdb.DuckDBPyConnection, files: TableFiles, sound: set[str]) -> Iterator[Problem]:
     table = files.table
     references = [(key.columns[0], key.table, key.referenced_columns[0]) for key in contract(table.name).foreign_keys]
     for column, other, target in [*references, *FURTHER_REFERENCES.get(table.name, ())]:
-        if column not in table.column_names or other not in present:
+        if column not in table.column_names or other not in sound:
             continue
         missing = (
             f"from typed_{table.name} as child anti join typed_{other} as parent on child.{column} = parent.{target}"

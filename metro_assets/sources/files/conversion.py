@@ -26,7 +26,10 @@ _KINDS = {
 
 
 def type_rows(connection: duckdb.DuckDBPyConnection, files: TableFiles, dialect: Dialect, findings: Findings) -> None:
-    """Fill `typed_<table>` with every column of the contract, null where the files lack it, from `raw_<table>`."""
+    """Fill `typed_<table>` with every column of the contract, null where the files lack it, from `raw_<table>`.
+
+    Its column `wrong_cells` holds the cells of a row that are not of their column's type, behind the column's name.
+    """
     table = files.table
     stored = _stored_types(connection, f"raw_{table.name}")
     expressions = {
@@ -55,13 +58,14 @@ def type_rows(connection: duckdb.DuckDBPyConnection, files: TableFiles, dialect:
         findings.notes.append(f"{files.label}: {left_out:,} of {before:,} rows are left out by where = {where!r}")
     findings.add(*_wrong_cells(connection, files, dialect))
     connection.execute(f"drop table raw_{table.name}")
-    connection.execute(f"alter table typed_{table.name} drop column {WRONG}")
 
 
 def type_nothing(connection: duckdb.DuckDBPyConnection, table: FolderTable) -> None:
     """An empty `typed_<table>` for a table that the folder lacks."""
     cells = ", ".join(f'{_null(column)} as "{column.name}"' for column in table.columns)
-    connection.execute(f"create or replace table typed_{table.name} as select {cells} where false")
+    connection.execute(
+        f"create or replace table typed_{table.name} as select {cells}, null::varchar[] as {WRONG} where false"
+    )
 
 
 def _null(column: FolderColumn) -> str:

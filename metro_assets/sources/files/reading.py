@@ -146,9 +146,7 @@ def _read_csv(
             f"hive_partitioning = {_is_hive(files)}, hive_types_autocast = false)"
         )
         relations.append((relation, rejects))
-    if not groups:
-        return False
-    return _fill(connection, files, dialect, relations, findings) and ok
+    return ok and bool(groups) and _fill(connection, files, dialect, relations, findings)
 
 
 def _read_parquet(
@@ -191,8 +189,6 @@ def _fill(
                 f'name the column that holds it: [{files.table.name}.columns] {column.name} = "…" in {MAPPING_FILE}'
             )
             findings.add(Problem(files.label, column.name, "is missing", remedy))
-        else:
-            findings.absences.append((files.table.name, column.name, column.when_absent))
     return not any(column.is_required for column in absent)
 
 

@@ -1,8 +1,8 @@
 """The one typed copy of a folder that all days are read from: checked whole, or not made at all.
 
-A CSV file cannot be read a day at a time, and it may change while it is read. So a folder is read once: into raw tables,
-from them into typed ones, which are checked, and from these into one immutable DuckDB file sorted by day. All of it happens
-in DuckDB, which spills to disk: memory does not grow with the files.
+A CSV file cannot be read a day at a time, and it may change while it is read. So a folder is read once: into raw
+tables, from them into typed ones, which are checked, and from these into one immutable DuckDB file sorted by day. All
+of it happens in DuckDB, which spills to disk: memory does not grow with the files.
 """
 
 from __future__ import annotations
@@ -150,9 +150,11 @@ def _build(
         changed = Problem(str(folder), "", "changed while it was read", "try again when the export has finished")
         findings.problems[:] = [changed]
         return
-    findings.add(*check_rows(connection, typed, limits, today()))
+    unreadable = {problem.file for problem in findings.problems if not problem.column}
+    findings.add(*check_rows(connection, typed, limits, today(), unreadable))
     if findings.problems:
         return
+    findings.absences += _absences(connection, typed)
     findings.add(*number_ids(connection, ids))
     has_redemptions = connection.sql("select count(*) from typed_redemptions").fetchall()[0][0] > 0
     for step in STEPS:
@@ -187,6 +189,20 @@ def span_of(connection: duckdb.DuckDBPyConnection, mapping: FolderMapping | None
 def sql_of(name: str) -> str:
     """The text of `sql/<name>.sql`."""
     return resource_files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _absences(connection: duckdb.DuckDBPyConnection, typed: list[TableFiles]) -> Iterator[tuple[str, str, str]]:
+    """Tables without a row and columns without a cell, and what happens without them."""
+    for files in typed:
+        table = files.table
+        cells = ", ".join(f'count("{name}")' for name in table.column_names)
+        rows, *counts = connection.sql(f"select count(*), {cells} from typed_{table.name}").fetchall()[0]
+        if not rows:
+            yield table.name, "", table.when_absent
+            continue
+        for column, count in zip(table.columns, counts, strict=True):
+            if not count and not column.is_required:
+                yield table.name, column.name, column.when_absent
 
 
 def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

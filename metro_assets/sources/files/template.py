@@ -66,8 +66,10 @@ def write_example(folder: Path, last_day: date | None = None) -> Path:
     a byte order mark. The same day gives the same files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MAPPING_FILE).write_text(_text("example_mapping.toml"), encoding="utf-8")
-    for name, (header, rows) in _wholesaler(last_day or today() - timedelta(days=1)).items():
+    last_day = last_day or today() - timedelta(days=1)
+    mapping = _text("example_mapping.toml").replace("$last_day", str(last_day))
+    (folder / MAPPING_FILE).write_text(mapping, encoding="utf-8")
+    for name, (header, rows) in _wholesaler(last_day).items():
         lines = [";".join(map(_cell, row)) for row in (header, *rows)]
         (folder / f"{name}.csv").write_text("\r\n".join([*lines, ""]), encoding="utf-8-sig", newline="")
     return folder

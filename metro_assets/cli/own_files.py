@@ -15,10 +15,11 @@ from metro_assets.sources.files.snapshot import check_folder
 from metro_assets.sources.files.source import FilesEndError, FolderSource
 from metro_assets.sources.files.template import write_example, write_template
 from metro_assets.storage.errors import WarehouseError
+from metro_assets.storage.tables import Warehouse
 
 
-def take_over(settings: Settings, asked: date | None, console: Console) -> tuple[date, date]:
-    """The run date, by default the newest that the files know everything for, and the first day of the files.
+def take_over(settings: Settings, asked: date | None, console: Console) -> tuple[date, date, set[date]]:
+    """The run date, by default the newest that the files know everything for; the files' first day; the changed ones.
 
     Raises
     ------
@@ -43,7 +44,25 @@ def take_over(settings: Settings, asked: date | None, console: Console) -> tuple
             "--date"
         )
     console.print(f"files from {span.first_day} to {span.last_day} in {folder}", highlight=False)
-    return run_date, span.first_day
+    changed = changed_days(settings, source)
+    if changed:
+        console.print(f"{len(changed)} days have other rows than when they were ingested", highlight=False)
+    return run_date, span.first_day, changed
+
+
+def changed_days(settings: Settings, source: FolderSource) -> set[date]:
+    """Ingested days of which the files now hold another number of rows."""
+    warehouse = Warehouse(settings.warehouse, settings.engine)
+    changed: set[date] = set()
+    with warehouse.connection() as connection:
+        for table, counts in source.row_counts().items():
+            days = [day for day in warehouse.partitions(table) if day <= source.span.complete_to]
+            if not days:
+                continue
+            rows = warehouse.read(connection, table, days).aggregate("run_date, count(*)").fetchall()
+            stored = dict(rows)
+            changed |= {day for day in days if stored.get(day, 0) != counts.get(day, 0)}
+    return changed
 
 
 def show_check(settings: Settings, folder: Path, console: Console) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -79,11 +80,11 @@ def run(
     from metro_assets.cli.showing import show_next_steps, show_slate
     from metro_assets.serving.queries import RecommendationReader
 
-    asked, history_start = asked_date(date), None
+    asked, history_start, changed = asked_date(date), None, set[datetime.date]()
     run_date = asked or today()
     settings = load_settings(warehouse, **as_asked(profile, customers, products, seed, source))
     if settings.source == "files":
-        run_date, history_start = take_over(settings, asked, console)
+        run_date, history_start, changed = take_over(settings, asked, console)
     settings = settle(
         warehouse,
         run_date,
@@ -94,7 +95,7 @@ def run(
         source_folder=source,
         history_start=history_start,
     )
-    bring_to(settings, run_date, console, backtest=backtest)
+    bring_to(settings, run_date, console, backtest=backtest, changed=changed)
     reader = RecommendationReader(settings.warehouse, settings.engine)
     customer_id = reader.some_customer()
     show_slate(console, reader.recommendations_of(customer_id, run_date=run_date))

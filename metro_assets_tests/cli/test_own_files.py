@@ -1,15 +1,18 @@
 """A company's own files as their owner meets them: begin, check, run; with a log and without one."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from metro_assets.cli import app
-from metro_assets.config import Engine, today
+from metro_assets.cli.own_files import changed_days
+from metro_assets.config import Engine, Files, load_settings, today
+from metro_assets.orchestration.jobs import PlannedRun, planned_runs
 from metro_assets.serving.queries import RecommendationReader
 from metro_assets.sources.files.contract import folder_contract
+from metro_assets.sources.files.source import FolderSource
 from metro_assets.sources.files.template import write_example
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
@@ -112,7 +115,21 @@ def test_the_example_goes_from_files_to_offers(tmp_path: Path) -> None:
     status = metro("status", warehouse=root)
     assert status.returncode == 0, status.stderr
     assert f"files        {folder}, from " in status.stdout
-    assert len(Warehouse(root, ENGINE).partitions("orders")) == 56
+    warehouse = Warehouse(root, ENGINE)
+    assert len(warehouse.partitions("orders")) == 56
+    # a line that came late: its day alone is ingested anew
+    settings_of = load_settings(root)
+    assert changed_days(settings_of, FolderSource(folder, root, ENGINE, Files())) == set()
+    number, _, moment = (folder / "comenzi.csv").read_text(encoding="utf-8-sig").splitlines()[1].split(";")
+    lines = (folder / "linii.csv").read_text(encoding="utf-8-sig")
+    product = next(code for code in (f"A-{place}" for place in range(1001, 1021)) if f"{number};{code};" not in lines)
+    with (folder / "linii.csv").open("a", encoding="utf-8") as file:
+        file.write(f"{number};{product};7;223,30;\r\n")
+    day = datetime.strptime(moment, "%d.%m.%Y %H:%M").date()
+    source = FolderSource(folder, root, ENGINE, Files())
+    assert changed_days(settings_of, source) == {day}
+    runs = planned_runs(settings_of, warehouse, today(), backtest=False, changed={day})
+    assert runs[0] == PlannedRun("history", day, day)
 
 
 @pytest.mark.slow

@@ -75,6 +75,15 @@ class FolderSource:
             for table in EVENT_TABLES
         }
 
+    def row_counts(self) -> dict[str, dict[date, int]]:
+        """Rows of every event table, and of offers, by table and day; a day without rows is not in it."""
+        with self._snapshot.cursor() as cursor:
+            counts = {
+                table: dict(cursor.sql(f"select run_date, count(*) from {table} group by run_date").fetchall())
+                for table in EVENT_TABLES
+            }
+            return counts | {"offers": dict(cursor.sql(sql_of("live_offer_counts")).fetchall())}
+
     def live_offer_count(self, run_date: date) -> int:
         """Offers that hold on a date and were announced before it."""
         return len(self._rows(sql_of("live_offers"), run_date=run_date))

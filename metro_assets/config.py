@@ -7,6 +7,7 @@ below. The behaviour of the simulated customers is not here: it is data of a sou
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from datetime import date, datetime, timedelta
@@ -85,6 +86,11 @@ class Ranking(Section):
     validation_days: int = Field(7, ge=1, description="next days: selection, early stopping, calibration")
     test_days: int = Field(7, ge=1, description="newest days: reported, never chosen on")
     minimum_days: int = Field(9, ge=3, description="days of settled impressions below which nothing is fitted")
+    without_model: Literal["refuse", "retrieval"] = Field(
+        "refuse",
+        description="where nothing can be fitted: refuse the run date, or serve the order of retrieval; the latter is "
+        "the default for a company's own files",
+    )
     maximum_rows: int = Field(
         300_000,
         ge=1000,
@@ -170,6 +176,12 @@ class Api(Section):
     grace_seconds: int = Field(15, ge=0, description="seconds that requests under way get when the service stops")
 
 
+class Files(Section):
+    """A company's own files."""
+
+    maximum_quantity: float = Field(100_000.0, gt=0, description="units of an order line above which it is absurd")
+
+
 class Engine(Section):
     """Machine limits."""
 
@@ -188,6 +200,7 @@ class Settings(BaseSettings):
     warehouse: Path = Field(Path("warehouse"), description="folder of tables, models and publications")
     profile: Literal["tiny", "demo", "full"] = Field("demo", description="sizes of the synthetic world")
     source: Literal["synthetic", "files"] = Field("synthetic", description="where events and catalogue come from")
+    source_folder: Path | None = Field(None, description="folder of a company's own files, for source = files")
     seed: int = Field(42, ge=0, description="seed of the world and of every sample")
     history_start: date | None = Field(
         None, description="first day of the calendar; fixed when a warehouse is first filled"
@@ -200,6 +213,7 @@ class Settings(BaseSettings):
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")
+    files: Files = Field(default_factory=Files, description="a company's own files")
     engine: Engine = Field(default_factory=Engine, description="machine limits")
 
     @classmethod
@@ -246,8 +260,13 @@ def load_settings(warehouse: Path | None = None, **asked: Any) -> Settings:
     sizes = PROFILES[profile].model_dump()
     if "profile" in requested:
         requested = _merged({"sizes": sizes}, requested)
+    defaults: dict[str, Any] = {"sizes": sizes}
+    if requested.get("source", stored.get("source")) == "files":
+        defaults["ranking"] = {"without_model": "retrieval"}
+    if requested.get("source_folder"):
+        requested["source_folder"] = str(Path(requested["source_folder"]).resolve())
     try:
-        settings = Settings(**{**_merged({"sizes": sizes}, stored, requested), "warehouse": folder})
+        settings = Settings(**{**_merged(defaults, stored, requested), "warehouse": folder})
     except ValidationError as error:
         raise ConfigurationError(_explained(error)) from None
     if stored:
@@ -256,20 +275,21 @@ def load_settings(warehouse: Path | None = None, **asked: Any) -> Settings:
 
 
 def pin_world(settings: Settings) -> None:
-    """Write down which world fills the warehouse, once; every later process reads it as its defaults."""
+    """Write down which world or folder fills the warehouse, once; every later process reads it as its defaults."""
     path = settings.warehouse / SETTINGS_FILE
     if path.exists():
         return
     lines = [
-        "# The world that fills this warehouse. Any other setting may be added here: see metro_assets/config.py.",
-        f'profile = "{settings.profile}"',
+        "# What fills this warehouse. Any other setting may be added here: see metro_assets/config.py.",
         f'source = "{settings.source}"',
         f"seed = {settings.seed}",
         f"history_start = {settings.calendar_start.isoformat()}",
-        "",
-        "[sizes]",
-        *(f"{name} = {value}" for name, value in settings.sizes.model_dump().items()),
     ]
+    if settings.source_folder is not None:
+        lines += [f"source_folder = {json.dumps(str(settings.source_folder), ensure_ascii=False)}"]
+    if settings.source == "synthetic":
+        sizes = [f"{name} = {value}" for name, value in settings.sizes.model_dump().items()]
+        lines += [f'profile = "{settings.profile}"', "", "[sizes]", *sizes]
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -298,9 +318,10 @@ def _stored(path: Path) -> dict[str, Any]:
 
 
 def _refuse_another_world(folder: Path, stored: dict[str, Any], settings: Settings) -> None:
-    for name in ("source", "seed", "history_start", "sizes"):
+    for name in ("source", "source_folder", "seed", "history_start", "sizes"):
         kept = stored.get(name)
         now = getattr(settings, name)
+        now = str(now) if isinstance(now, Path) else now
         pairs = (
             [(name, kept, now)]
             if name != "sizes"

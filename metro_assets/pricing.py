@@ -63,7 +63,7 @@ def offer_unit_price(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> 
 
     Free units and gifts count as a lower price per unit received: n bought with m free cost n / (n + m) of the price;
     a gift takes its value off the line, never below zero. Below `minimum_quantity` the tier price holds; where an
-    unlocked third tier does not exist, the second.
+    unlocked third tier does not exist, the second. NaN where the benefit is not stated.
     """
     quantity = np.asarray(quantity, dtype=np.float64)
     tier_price = tier_unit_price(quantity, tiers)
@@ -91,7 +91,7 @@ def offer_unit_price(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> 
             default=np.nan,
         )
     price = np.where((quantity >= minimum) & ~np.isnan(price), price, tier_price)
-    return np.asarray(np.minimum(price, tier_price))
+    return np.asarray(np.where(terms.benefit == Benefit.UNSTATED, np.nan, np.minimum(price, tier_price)))
 
 
 def discount_depth(quantity: Floats, tiers: PriceTiers, terms: OfferTerms) -> Floats:
@@ -108,7 +108,7 @@ def next_tier_quantity(quantity: Floats, tiers: PriceTiers) -> Floats:
 def margin_impact(
     quantity: Floats, tiers: PriceTiers, terms: OfferTerms, funding_share: Floats, gift_cost_ron: Floats
 ) -> Floats:
-    """Change of the margin per unit that the offer causes, never above zero; NaN where a gift's cost is unknown.
+    """Change of the margin per unit that the offer causes, never above zero; NaN without benefit or gift's cost.
 
     The company gives up a discount, free units and a lower tier at their price, a gift at its cost; the supplier pays
     `funding_share` of it.

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+UNKNOWN = "UNKNOWN"
+"""A category or a mechanic that a company's files do not say."""
+
 
 class Segment(StrEnum):
     """The customer segments of the wholesaler; UNKNOWN is what a company without segments gets."""
@@ -100,6 +103,8 @@ class Benefit(StrEnum):
     GIFT = "GIFT"
     BONUS_UNITS = "BONUS_UNITS"
     TIER_UNLOCK = "TIER_UNLOCK"
+    UNSTATED = "UNSTATED"
+    """A company's files do not say: the price with the offer is not known."""
 
 
 class Channel(StrEnum):
@@ -134,6 +139,10 @@ class Algorithm(StrEnum):
 
     LOGISTIC = "logistic"
     BOOSTED_TREES = "boosted_trees"
+
+
+UNRANKED = "retrieval"
+"""The `algorithm` of a date on which no ranker could be fitted: the pool in the order of retrieval."""
 
 
 class Baseline(StrEnum):

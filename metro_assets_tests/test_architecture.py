@@ -39,7 +39,8 @@ def allowed(path: Path) -> set[str]:
     relative = path.relative_to(ROOT)
     room, is_wiring = relative.parts[0].removesuffix(".py"), relative.name == "assets.py"
     if room in STAGES:
-        storage = {"storage"} if room == "serving" or is_wiring else set()
+        knows_tables = room == "serving" or relative.parts[:2] == ("sources", "files")
+        storage = {"storage"} if knows_tables or is_wiring else set()
         return WORDS | {room} | storage | ({"orchestration"} if is_wiring else set())
     if room == "orchestration":
         return WORDS | {"orchestration", "storage"} | ({"sources"} if relative.name == "resources.py" else set())

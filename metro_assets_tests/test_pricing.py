@@ -91,12 +91,19 @@ def test_margin_counts_what_the_company_gives_up() -> None:
     assert float(margin) == pytest.approx(24.90 - 15.0 - 6.0 / 4)
 
 
+def test_an_offer_that_states_no_benefit_has_no_price_rather_than_the_usual_one() -> None:
+    silent, quantity = terms(Benefit.UNSTATED), np.array(4.0)
+    assert np.isnan(offer_unit_price(quantity, TIERS, silent))
+    assert np.isnan(discount_depth(quantity, TIERS, silent))
+    assert np.isnan(unit_margin(quantity, TIERS, silent, np.array(15.0), np.array(0.0), np.array(np.nan)))
+
+
 @given(
     quantity=st.floats(1, 200),
     share=st.floats(0.01, 0.9),
     amount=st.floats(0.1, 60),
     stacks=st.booleans(),
-    benefit=st.sampled_from(list(Benefit)),
+    benefit=st.sampled_from(sorted(set(Benefit) - {Benefit.UNSTATED})),
 )
 def test_nobody_pays_more_than_the_tier_price_nor_less_than_nothing(
     quantity: float, share: float, amount: float, stacks: bool, benefit: Benefit

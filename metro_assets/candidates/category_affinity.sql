@@ -36,7 +36,7 @@ wanted as (
     from spend
     inner join shelves using (customer_id)
     inner join shelf_categories using (shelf_id, category)
-    where spend.net_ron > 0
+    where spend.net_ron > 0 and spend.category <> 'UNKNOWN'
 ),
 
 found as (
@@ -50,7 +50,7 @@ found as (
     from listed_offers
     inner join offers using (offer_id, segment)
     inner join spend using (customer_id, category)
-    where spend.net_ron > 0
+    where spend.net_ron > 0 and offers.category <> 'UNKNOWN'
 )
 
 select

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -29,8 +30,10 @@ POLL_SECONDS = 0.2
 """The system may hand a signal to any thread: the main one takes it when it looks up from waiting."""
 
 
-def bring_to(settings: Settings, run_date: date, console: Console, *, backtest: bool) -> None:
-    """Make what is missing up to the run date, then the run date.
+def bring_to(
+    settings: Settings, run_date: date, console: Console, *, backtest: bool, changed: Collection[date] = ()
+) -> None:
+    """Make what is missing up to the run date, or changed at the source, then the run date.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def bring_to(settings: Settings, run_date: date, console: Console, *, backtest: 
     warehouse.sweep()
     if killed := report_dead_runs(instance):
         console.print(f"[yellow]{killed} earlier run(s) had been killed and are marked as failed[/]")
-    for planned in planned_runs(settings, warehouse, run_date, backtest=backtest):
+    for planned in planned_runs(settings, warehouse, run_date, backtest=backtest, changed=changed):
         _execute(defs, instance, planned, console)
     warehouse.rebuild_catalogue()
 

@@ -28,28 +28,50 @@ def settle(
     customers: int | None = None,
     products: int | None = None,
     seed: int | None = None,
+    *,
+    source_folder: Path | None = None,
+    history_start: date | None = None,
 ) -> Settings:
     """Settings of the command; Dagster and its children read the same ones from the environment.
 
-    A warehouse that is filled for the first time starts its calendar so that `run_date` has the whole history.
+    A warehouse that is filled for the first time starts its calendar on `history_start`, else so that `run_date` has
+    the whole history.
 
     Raises
     ------
     ConfigurationError : an impossible setting, another world than the warehouse's, a date outside its calendar.
     """
-    asked: dict[str, Any] = {
-        "profile": profile,
-        "seed": seed,
-        "sizes": {"customers": customers, "products": products},
-    }
+    asked = as_asked(profile, customers, products, seed, source_folder)
     settings = load_settings(warehouse, **asked)
     if run_date is not None and not (settings.warehouse / SETTINGS_FILE).exists():
-        start = run_date - timedelta(days=settings.sizes.history_days)
+        start = history_start or run_date - timedelta(days=settings.sizes.history_days)
         settings = load_settings(warehouse, **asked, history_start=start)
     if run_date is not None:
         _refuse_outside_the_calendar(settings, run_date)
     _tell_children(settings, is_named=warehouse is not None)
     return settings
+
+
+def as_asked(
+    profile: str | None, customers: int | None, products: int | None, seed: int | None, source_folder: Path | None
+) -> dict[str, Any]:
+    """What a command says, as fields of `Settings`; None means not said.
+
+    Raises
+    ------
+    ConfigurationError : sizes of the synthetic world are asked for together with a folder of files.
+    """
+    if source_folder is not None and any(said is not None for said in (profile, customers, products)):
+        raise ConfigurationError(
+            "--profile, --customers and --products are sizes of the synthetic world; leave them out with --source"
+        )
+    return {
+        "profile": profile,
+        "seed": seed,
+        "source": "files" if source_folder is not None else None,
+        "source_folder": str(source_folder) if source_folder is not None else None,
+        "sizes": {"customers": customers, "products": products},
+    }
 
 
 def asked_date(text: str | None) -> date | None:
@@ -86,6 +108,9 @@ def _tell_children(settings: Settings, *, is_named: bool) -> None:
     os.environ["METRO_PROFILE"] = settings.profile
     os.environ["METRO_SEED"] = str(settings.seed)
     os.environ["METRO_HISTORY_START"] = settings.calendar_start.isoformat()
+    os.environ["METRO_SOURCE"] = settings.source
+    if settings.source_folder is not None:
+        os.environ["METRO_SOURCE_FOLDER"] = str(settings.source_folder)
     for name, size in settings.sizes.model_dump().items():
         os.environ[f"METRO_SIZES__{name.upper()}"] = str(size)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"

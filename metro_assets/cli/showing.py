@@ -24,7 +24,7 @@ from metro_assets.storage.contract import contracts
 from metro_assets.storage.errors import WarehouseError
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
-from metro_assets.vocabulary import Severity
+from metro_assets.vocabulary import UNKNOWN, UNRANKED, Severity
 
 SHORTFALLS = {
     "NO_CONSENT": "the customer has consented to no channel",
@@ -43,10 +43,13 @@ MEGABYTE = 1e6
 def show_slate(console: Console, slate: Slate) -> None:
     """A customer's offers as price tags."""
     who = slate.customer
+    trade = "" if who.business_type == UNKNOWN else who.business_type.replace("_", " ").lower()
     place = ", ".join(part for part in (who.city, who.county) if part)
-    trade = who.business_type.replace("_", " ").lower()
+    told = " · ".join(part for part in (f"customer {who.customer_id}", trade, place) if part)
     champion = ", the champion" if slate.is_champion else ""
-    console.print(f"\n[bold]{who.name}[/] · customer {who.customer_id} · {trade} · {place}", highlight=False)
+    if slate.algorithm == UNRANKED:
+        champion = ": no ranker could be fitted yet, so in the order of retrieval and without probabilities"
+    console.print(f"\n[bold]{who.name}[/] · {told}", highlight=False)
     console.print(f"[dim]{slate.run_date} · by {slate.algorithm}{champion}[/]\n", highlight=False)
     tags = [price_tag(offer) for offer in slate.offers]
     if console.width >= 2 * WIDTH + 1:
@@ -74,8 +77,10 @@ def show_next_steps(console: Console, settings: Settings, customer_id: int, name
         f"all as views  {root}/metro.duckdb",
         "",
     ]
+    algorithm = Publications(settings.warehouse, 1).current().champion
+    other = "" if algorithm == UNRANKED else " --algorithm logistic"
     steps = {
-        f"metro recommend {customer_id} --algorithm logistic": "the same customer by another ranker",
+        f"metro recommend {customer_id}{other}": "the same customer by another ranker" if other else "the customer",
         'metro sql "from recommendations limit 5"': "any query over all tables",
         "metro status": "partitions, sizes, runs, champion, drift",
         "metro serve": "REST on http://127.0.0.1:8000, documentation at /docs",
@@ -109,10 +114,13 @@ def tables_table(warehouse: Warehouse) -> Table:
 
 def state_lines(settings: Settings, warehouse: Warehouse, models: ModelStore) -> Iterator[str]:
     """World, champion, publication and drift, a line each."""
-    sizes = settings.sizes
-    world = f"{sizes.customers:,} customers, {sizes.products:,} products, {sizes.live_offers} live offers"
     yield f"[bold]warehouse[/]    {shortened(settings.warehouse)}"
-    yield f"[bold]world[/]        {settings.profile}, seed {settings.seed}: {world}, from {settings.calendar_start}"
+    if settings.source == "files":
+        yield f"[bold]files[/]        {settings.source_folder}, from {settings.calendar_start}"
+    else:
+        sizes = settings.sizes
+        world = f"{sizes.customers:,} customers, {sizes.products:,} products, {sizes.live_offers} live offers"
+        yield f"[bold]world[/]        {settings.profile}, seed {settings.seed}: {world}, from {settings.calendar_start}"
     champion = models.champion()
     if champion:
         pinned = ", put back by hand (`metro rollback --release` ends that)" if champion.is_pinned else ""

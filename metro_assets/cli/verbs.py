@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from metro_assets.cli.failures import DEBUG, explaining
-from metro_assets.cli.settling import asked_date, settle
-from metro_assets.config import PROFILES, ConfigurationError, today
+from metro_assets.cli.failures import DEBUG, FAILED, explaining
+from metro_assets.cli.settling import as_asked, asked_date, settle
+from metro_assets.config import PROFILES, ConfigurationError, load_settings, today
 from metro_assets.storage.errors import WarehouseError
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ class Page(StrEnum):
     """Pages of the documentation that are generated."""
 
     CONTRACT = "contract"
+    FOLDER = "folder"
     WORLD = "world"
 
 
@@ -57,6 +59,9 @@ def run(
     customers: Annotated[int | None, typer.Option(min=20, help="Customers, in place of the profile's.")] = None,
     products: Annotated[int | None, typer.Option(min=100, help="Products, in place of the profile's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the world; default 42.")] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Folder of a company's own files, in place of the synthetic world.")
+    ] = None,
     warehouse: Warehouse = None,
     backtest: Annotated[
         bool, typer.Option(help="Also make the run date whose offers can be judged today, if it is missing.")
@@ -67,19 +72,65 @@ def run(
     Only what is missing of the history is made; what is derived for the date is made anew.
 
     Examples: `metro run` · `metro run --date 2026-11-23` · `metro run --profile full --warehouse /data/full` ·
-    `metro run --customers 1000 --products 500 --warehouse /tmp/small`
+    `metro run --customers 1000 --products 500 --warehouse /tmp/small` ·
+    `metro run --source FOLDER --warehouse /tmp/own`
     """
+    from metro_assets.cli.own_files import take_over
     from metro_assets.cli.running import bring_to
     from metro_assets.cli.showing import show_next_steps, show_slate
     from metro_assets.serving.queries import RecommendationReader
 
-    run_date = asked_date(date) or today()
-    settings = settle(warehouse, run_date, profile, customers, products, seed)
-    bring_to(settings, run_date, console, backtest=backtest)
+    asked, history_start, changed = asked_date(date), None, set[datetime.date]()
+    run_date = asked or today()
+    settings = load_settings(warehouse, **as_asked(profile, customers, products, seed, source))
+    if settings.source == "files":
+        run_date, history_start, changed = take_over(settings, asked, console)
+    settings = settle(
+        warehouse,
+        run_date,
+        profile,
+        customers,
+        products,
+        seed,
+        source_folder=source,
+        history_start=history_start,
+    )
+    bring_to(settings, run_date, console, backtest=backtest, changed=changed)
     reader = RecommendationReader(settings.warehouse, settings.engine)
     customer_id = reader.in_force().some_customer()
     show_slate(console, reader.on(run_date).slate(customer_id))
     show_next_steps(console, settings, customer_id, warehouse)
+
+
+@app.command("check-data")
+@explaining
+def check_data(
+    folder: Annotated[Path, typer.Argument(help="Folder of a company's own files.")],
+) -> None:
+    """Say everything that is wrong with a folder of own files, and what follows from what they lack; write nothing.
+
+    Exit code 0: `metro run --source` can use it, 1: it cannot.
+
+    Example: `metro check-data /data/export`
+    """
+    from metro_assets.cli.own_files import show_check
+
+    if not show_check(load_settings(), folder, console):
+        raise typer.Exit(FAILED)
+
+
+@app.command("init-data")
+@explaining
+def init_data(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+) -> None:
+    """Write a template of a folder of own files, commented and empty, and a tiny worked example beside it.
+
+    Example: `metro init-data /data/export`
+    """
+    from metro_assets.cli.own_files import begin
+
+    begin(folder, console)
 
 
 @app.command()
@@ -201,14 +252,17 @@ def docs(
     output: Annotated[Path | None, typer.Option(help="File; default under ./docs.", dir_okay=False)] = None,
     warehouse: Warehouse = None,
 ) -> None:
-    """Write a generated page: the data contract from the schema, or the world measured against its facts.
+    """Write a generated page: the data contract, that of a folder of own files, or the world against its facts.
 
-    Examples: `metro docs contract` · `metro docs world --warehouse /data/full`
+    Examples: `metro docs contract` · `metro docs folder` · `metro docs world --warehouse /data/full`
     """
-    from metro_assets.cli.documenting import write_contract, write_world
+    from metro_assets.cli.documenting import write_contract, write_folder_contract, write_world
 
     settings = settle(warehouse)
-    path = write_contract(output) if page is Page.CONTRACT else write_world(settings, output)
+    if page is Page.WORLD:
+        path = write_world(settings, output)
+    else:
+        path = write_contract(output) if page is Page.CONTRACT else write_folder_contract(output)
     console.print(f"wrote {path}", highlight=False)
 
 

@@ -81,4 +81,4 @@ def evaluation_metrics(
     return metrics
 
 
-evaluation_checks = [contract_checks("evaluation_metrics")]
+evaluation_checks = [contract_checks("evaluation_metrics", may_be_empty=SETTINGS.ranking.without_model == "retrieval")]

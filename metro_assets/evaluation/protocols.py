@@ -13,7 +13,7 @@ from metro_assets.evaluation.judging import RECALL, SCHEMA, Lists, Occasion, jud
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.metrics import Floats, expected_calibration_error
 from metro_assets.sql import Relation, query, stored, values
-from metro_assets.vocabulary import Algorithm, Baseline, Protocol, Strategy
+from metro_assets.vocabulary import UNRANKED, Algorithm, Baseline, Protocol, Strategy
 
 HOLDOUT, SERVED = "HOLDOUT", "SERVED"
 
@@ -141,10 +141,11 @@ def _by_offer(scored: Relation, list_column: str) -> pl.DataFrame:
 def _scores(rows: pl.DataFrame, seed: int) -> dict[str, Floats]:
     """Scores of the algorithms and of the baselines that need no truth; without rows, of every algorithm."""
     unscored = pl.Series([], dtype=pl.Float64)
+    known = [str(name) for name in (*Algorithm, UNRANKED) if str(name) in rows.columns or rows.is_empty()]
     scores = {
-        str(name): rows[str(name)].cast(pl.Float64).to_numpy() if str(name) in rows.columns else unscored.to_numpy()
-        for name in Algorithm
-        if str(name) in rows.columns or rows.is_empty()
+        name: rows[name].cast(pl.Float64).to_numpy() if name in rows.columns else unscored.to_numpy()
+        for name in known
+        if name != UNRANKED or name in rows.columns
     }
     return {
         **scores,
@@ -180,9 +181,12 @@ def _recall_rows(recall: pl.DataFrame, occasion: Occasion) -> pl.DataFrame:
 
 
 def _calibration_rows(rows: pl.DataFrame, occasion: Occasion) -> pl.DataFrame:
-    """Calibration error of served rows: the top of an order is over-predicted even by a calibrated model."""
+    """Calibration error of served rows: the top of an order is over-predicted even by a calibrated model.
+
+    The order of retrieval predicts nothing.
+    """
     metrics: list[tuple[str, str, str, float | None, int, int]] = []
-    for (algorithm,), part in rows.group_by("algorithm", maintain_order=True):
+    for (algorithm,), part in rows.filter(pl.col("algorithm") != UNRANKED).group_by("algorithm", maintain_order=True):
         error = expected_calibration_error(part["label"].to_numpy(), part["score"].to_numpy())
         predicted, observed = part["score"].cast(pl.Float64).sum(), part["label"].sum()
         ratio = float(predicted) / float(observed) if observed else None

@@ -1,9 +1,10 @@
--- the eight features of a customer at a moment; terms of the entropy are decimals, so that their order does not matter
+-- the eight features of a customer at a moment; the entropy is that of the spend whose category is known, its terms of the entropy are decimals, so that their order does not matter
 with totals as (
     select
         customer_id,
         as_of_date,
         sum(net_ron)::double as net_ron,
+        sum(net_ron) filter (category <> 'UNKNOWN')::double as categorised_ron,
         sum(own_brand_ron)::double as own_brand_ron,
         sum(offer_ron)::double as offer_ron,
         sum(line_count)::double as line_count,
@@ -16,10 +17,10 @@ shares as (
     select
         spend.customer_id,
         spend.as_of_date,
-        spend.net_ron::double / totals.net_ron as share
+        spend.net_ron::double / totals.categorised_ron as share
     from spend
     inner join totals using (customer_id, as_of_date)
-    where spend.net_ron > 0
+    where spend.net_ron > 0 and spend.category <> 'UNKNOWN'
 ),
 
 entropies as (

@@ -6,7 +6,7 @@ select
     sum(quantity)::double / count(*) as usual_quantity,
     sum(net_ron)::decimal(14, 2) as net_ron,
     coalesce(sum(net_ron) filter (offer_id is not null), 0)::decimal(14, 2) as offer_ron,
-    count(*) filter (tier >= 2)::integer as tier_line_count,
+    (case when count(tier) > 0 then count(*) filter (tier >= 2) end)::integer as tier_line_count,
     min(run_date) as first_date,
     max(run_date) as last_date,
     case

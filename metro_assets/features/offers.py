@@ -81,8 +81,8 @@ def price_columns(terms: pl.DataFrame) -> dict[str, pl.Series]:
     depth = 1.0 - offer_price / usual_price
     return {
         "usual_unit_price_ron": pl.Series(usual_price),
-        "offer_unit_price_ron": pl.Series(offer_price),
-        "discount_depth": pl.Series(np.clip(depth, 0.0, 1.0)),
+        "offer_unit_price_ron": _nullable(offer_price),
+        "discount_depth": _nullable(np.clip(depth, 0.0, 1.0)),
         "offer_margin_ron": _nullable(margin),
         "margin_impact_ron": _nullable(np.where(np.isnan(margin), np.nan, impact)),
     }

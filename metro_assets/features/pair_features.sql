@@ -78,10 +78,15 @@ select
     pairs.offer_id,
     pairs.as_of_date,
     (purchases.purchase_count is not null)::integer::float as bought_before,
-    coalesce(
-        (coalesce(spend.net_ron, 0)::double + parameters.affinity_prior_ron * segment_shares.share)
-        / ((wanted_depths.net_ron + parameters.affinity_prior_ron) * segment_shares.share),
-        1
+    (
+        case
+            when offer_features.category <> 'UNKNOWN'
+                then coalesce(
+                    (coalesce(spend.net_ron, 0)::double + parameters.affinity_prior_ron * segment_shares.share)
+                    / ((wanted_depths.net_ron + parameters.affinity_prior_ron) * segment_shares.share),
+                    1
+                )
+        end
     )::float as category_affinity_score,
     exp(
         -0.5 * ((offer_features.discount_depth - wanted_depths.depth) / parameters.depth_scale) ** 2

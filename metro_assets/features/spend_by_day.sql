@@ -18,10 +18,15 @@ select
     lines.recorded_date,
     product_kinds.category_id,
     sum(lines.net_ron)::decimal(18, 2) as net_ron,
-    coalesce(sum(lines.net_ron) filter (product_kinds.is_own_brand), 0)::decimal(18, 2) as own_brand_ron,
+    (
+        case
+            when count(product_kinds.is_own_brand) > 0
+                then coalesce(sum(lines.net_ron) filter (product_kinds.is_own_brand), 0)
+        end
+    )::decimal(18, 2) as own_brand_ron,
     coalesce(sum(lines.net_ron) filter (lines.offer_id is not null), 0)::decimal(18, 2) as offer_ron,
     count(*)::integer as line_count,
-    count(*) filter (lines.tier >= 2)::integer as tier_line_count
+    (case when count(lines.tier) > 0 then count(*) filter (lines.tier >= 2) end)::integer as tier_line_count
 from lines
 inner join product_kinds using (product_id)
 inner join owners on lines.customer_id = owners.customer_id

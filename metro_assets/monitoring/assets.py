@@ -47,6 +47,9 @@ def drift_log(
     """Impressions of the last seven days against the champion's reference; labels of the seven days just settled."""
     run_date = date.fromisoformat(context.partition_key)
     in_force = models.champion_at(run_date)
+    if in_force is None and settings.ranking.without_model == "retrieval":
+        context.add_output_metadata({"not applicable": "nothing has been fitted that today could be compared with"})
+        return drift({}, settings.monitoring)
     if in_force is None:
         raise dg.Failure("there is no champion yet; materialise champion first")
     version = in_force.version

@@ -1,7 +1,7 @@
 """The jobs, what a run date needs to be run, and the schedule of 05:00."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -58,16 +58,22 @@ class PlannedRun:
 
 
 def planned_runs(
-    settings: Settings, warehouse: Warehouse, run_date: date, *, backtest: bool = True
+    settings: Settings,
+    warehouse: Warehouse,
+    run_date: date,
+    *,
+    backtest: bool = True,
+    changed: Collection[date] = (),
 ) -> list[PlannedRun]:
     """The runs that bring the warehouse to a run date, in order: only what is missing, then the date itself.
 
-    With `backtest`, a warehouse that has recommended nothing yet also makes the run date that can be judged today.
+    With `backtest`, a warehouse that has recommended nothing yet also makes the run date that can be judged today. Days
+    that `changed` at the source are ingested anew.
     """
     start, yesterday = settings.calendar_start, run_date - timedelta(days=1)
     horizon = timedelta(days=settings.evaluation.horizon_days)
     ingested = set.intersection(*(set(warehouse.partitions(table)) for table in (*STATE_TABLES, *EVENT_TABLES)))
-    runs = [PlannedRun("history", *span) for span in _missing(start, yesterday, ingested)]
+    runs = [PlannedRun("history", *span) for span in _missing(start, yesterday, ingested - set(changed))]
     past = run_date - horizon
     wants_past = backtest and (past - start).days >= BACKTEST_MINIMUM_DAYS
     makes_past = wants_past and not warehouse.partitions("recommendations")

@@ -18,8 +18,12 @@ def resources(settings: Settings) -> dict[str, Any]:
 
     @cache
     def source() -> Any:
-        if settings.source != "synthetic":
-            raise ConfigurationError(f"source = {settings.source!r} is not built yet; use synthetic")
+        if settings.source == "files":
+            from metro_assets.sources.files.source import FolderSource
+
+            if settings.source_folder is None:
+                raise ConfigurationError("source = files needs source_folder, the folder of the files")
+            return FolderSource(settings.source_folder, settings.warehouse, settings.engine, settings.files)
         from metro_assets.sources.synthetic.world import World
 
         return World(settings.sizes, settings.seed, settings.calendar_start)

@@ -14,16 +14,24 @@ from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
-from metro_assets.ranking.examples import labelled, windows_before
-from metro_assets.ranking.fitting import SUSPICIOUS_AUC_WITHIN_LISTS, choose, fit_ranker, load_holdout, load_ranker
-from metro_assets.ranking.scoring import score_pool
+from metro_assets.ranking.examples import labelled, why_unfit, windows_before
+from metro_assets.ranking.fitting import (
+    SUSPICIOUS_AUC_WITHIN_LISTS,
+    choose,
+    fit_ranker,
+    load_holdout,
+    load_ranker,
+    no_holdout,
+)
+from metro_assets.ranking.scoring import retrieval_order, score_pool
 from metro_assets.storage.models import ModelStore
-from metro_assets.vocabulary import Algorithm
+from metro_assets.vocabulary import UNRANKED, Algorithm
 
 RANKING = load_settings().ranking
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
 TODAY = days(0, 0)
+MAY_BE_UNFIT = RANKING.without_model == "retrieval"
 
 
 def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
@@ -51,6 +59,8 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         run_date = date.fromisoformat(context.partition_key)
         rows = labelled(training_examples, redemptions, run_date, settings.ranking).materialize()
+        if MAY_BE_UNFIT and (why := why_unfit(rows, run_date, settings.ranking)):
+            return dg.MaterializeResult(metadata={"not fitted": why})
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
         windows = windows_before(run_date, first_shown, settings.ranking)
         fitted = fit_ranker(
@@ -106,6 +116,8 @@ def champion(
     """The ranker whose order is served: the best on the validation window, unless a person has pinned another."""
     run_date = date.fromisoformat(context.partition_key)
     metrics = _validation_metrics(models, run_date)
+    if not metrics:
+        return dg.MaterializeResult(metadata={"in force": f"none: {UNRANKED} order is served"})
     best = choose(metrics, settings.ranking.selection_metric)
     in_force = models.promote(f"{best}_ranker", run_date)
     return dg.MaterializeResult(
@@ -122,19 +134,19 @@ def champion(
 def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
     """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
     run_date = date.fromisoformat(context.partition_key)
-    return pl.concat(
-        [load_holdout(models.load(f"{algorithm}_ranker", run_date)) for algorithm in sorted(Algorithm)]
-    ).sort("impression_id", "algorithm")
+    parts = [load_holdout(models.load(f"{algorithm}_ranker", run_date)) for algorithm in _fitted(models, run_date)]
+    return pl.concat(parts or [no_holdout()]).sort("impression_id", "algorithm")
 
 
 @table_asset(
-    ins={"interaction_features": TODAY, "customer_features": TODAY, "offer_features": TODAY},
+    ins={"candidate_pool": TODAY, "interaction_features": TODAY, "customer_features": TODAY, "offer_features": TODAY},
     deps=["champion"],
     kinds=("lightgbm",),
     takes_range=False,
 )
 def scored_candidates(
     context: dg.AssetExecutionContext,
+    candidate_pool: duckdb.DuckDBPyRelation,
     interaction_features: duckdb.DuckDBPyRelation,
     customer_features: duckdb.DuckDBPyRelation,
     offer_features: duckdb.DuckDBPyRelation,
@@ -143,6 +155,9 @@ def scored_candidates(
 ) -> pl.DataFrame:
     """Every algorithm scores the whole pool; a champion that a person put back stands in for its ranker's newer fit."""
     run_date = date.fromisoformat(context.partition_key)
+    if MAY_BE_UNFIT and not _fitted(models, run_date):
+        unranked: pl.DataFrame = retrieval_order(candidate_pool).pl()
+        return unranked
     versions = {algorithm: models.scoring_version(f"{algorithm}_ranker", run_date) for algorithm in Algorithm}
     rankers = {
         str(algorithm): load_ranker(algorithm, models.load(version.name, version.run_date))
@@ -170,6 +185,12 @@ def scored_candidates(
 def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceParam[ModelStore]) -> Any:
     """Warnings about the choice of the day."""
     metrics = _validation_metrics(models, date.fromisoformat(context.op_execution_context.partition_key))
+    if not metrics:
+        for name in ("auc_and_ndcg_agree", "is_not_too_good"):
+            yield dg.AssetCheckResult(
+                check_name=name, asset_key="champion", passed=True, description="not applicable: nothing was fitted"
+            )
+        return
     by_auc, by_ndcg = choose(metrics, "auc"), choose(metrics, "ndcg_at_10")
     yield dg.AssetCheckResult(
         check_name="auc_and_ndcg_agree",
@@ -194,8 +215,13 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
 def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[str, float]]:
     return {
         str(algorithm): models.metadata(f"{algorithm}_ranker", run_date)["metrics"]["validation"]
-        for algorithm in Algorithm
+        for algorithm in _fitted(models, run_date)
     }
 
 
-ranking_checks = [contract_checks("holdout_scores"), contract_checks("scored_candidates")]
+def _fitted(models: ModelStore, run_date: date) -> list[Algorithm]:
+    """The algorithms with a ranker of the date: all of them, unless none could be fitted and that may be."""
+    return [name for name in sorted(Algorithm) if not MAY_BE_UNFIT or models.exists(f"{name}_ranker", run_date)]
+
+
+ranking_checks = [contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT), contract_checks("scored_candidates")]

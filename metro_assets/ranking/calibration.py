@@ -34,7 +34,7 @@ def fit_calibration(
     log_odds: npt.NDArray[np.float64], label: npt.NDArray[np.int8], weight: npt.NDArray[np.float32]
 ) -> Calibration:
     """Minimise the weighted log loss over slope and intercept; without both classes nothing is changed."""
-    if label.min(initial=1) == label.max(initial=0):
+    if not len(label) or label.min() == label.max():
         return Calibration(1.0, 0.0)
     target, share = label.astype(np.float64), weight.astype(np.float64) / weight.sum()
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from duckdb import ColumnExpression, ConstantExpression
 
 from metro_assets.config import Ranking
 from metro_assets.sql import Relation, query, values
@@ -76,6 +77,31 @@ def windows_before(run_date: date, first_shown: date, settings: Ranking) -> Wind
     train_start = newest - timedelta(days=available - 1)
     day = timedelta(days=1)
     return Windows((train_start, validation_start - day), (validation_start, test_start - day), (test_start, newest))
+
+
+def why_unfit(labelled_rows: Relation, run_date: date, settings: Ranking) -> str:
+    """Why no ranker can be fitted for the date, in words; empty where one can.
+
+    A fit takes rows without a redemption for what they are; a company that starts has only such, and every offer would
+    score the same.
+    """
+    first_shown = labelled_rows.aggregate("min(shown_date)").fetchall()[0][0]
+    if first_shown is None:
+        return "no impression is known"
+    try:
+        first, last = windows_before(run_date, first_shown, settings).train
+    except NotEnoughHistoryError as error:
+        return str(error)
+    rows, redeemed = (
+        labelled_rows.filter(
+            ColumnExpression("shown_date").between(ConstantExpression(first), ConstantExpression(last))
+        )
+        .aggregate("count(*), coalesce(sum(label), 0)")
+        .fetchall()[0]
+    )
+    if not rows:
+        return f"nothing was shown from {first} to {last}, the window to train on"
+    return "" if redeemed else f"nothing that was shown from {first} to {last} is known to have been redeemed"
 
 
 def labelled(training_examples: Relation, redemptions: Relation, run_date: date, settings: Ranking) -> Relation:

@@ -178,6 +178,24 @@ def load_holdout(files: Mapping[str, bytes]) -> pl.DataFrame:
     return pl.read_parquet(BytesIO(files[HOLDOUT]))
 
 
+def no_holdout() -> pl.DataFrame:
+    """The scored test window where nothing was fitted: no rows."""
+    nothing = np.empty(0)
+    examples = Examples(
+        features=np.empty((0, len(RANKING_FEATURES)), dtype=np.float32),
+        position=nothing.astype(np.float32),
+        label=nothing.astype(np.int8),
+        weight=nothing.astype(np.float32),
+        list_id=nothing.astype(np.int64),
+        customer_id=nothing.astype(np.int64),
+        offer_id=nothing.astype(np.int64),
+        shown_date=nothing.astype("datetime64[D]"),
+        impression_id=nothing.astype(np.int64),
+        policy=pl.Series([], dtype=pl.String),
+    )
+    return _holdout_frame(Algorithm.LOGISTIC, examples, nothing.astype(np.float32))
+
+
 def _references(examples: Examples, scores: npt.NDArray[np.float32], bins: int) -> dict[str, Reference]:
     columns = {name: examples.features[:, place] for place, name in enumerate(RANKING_FEATURES)}
     references = {

@@ -38,6 +38,11 @@ def score_pool(
     return pl.concat(parts)
 
 
+def retrieval_order(pool: Relation) -> Relation:
+    """The pool as `scored_candidates` has it, where nothing could be fitted: algorithm `UNRANKED`, score 1 / place."""
+    return query(__package__, "retrieval_order", pool=pool)
+
+
 def _batches(interaction_features: Relation, customer_features: Relation, offer_features: Relation) -> list[Relation]:
     """Feature rows of consecutive ranges of customers, about `ROWS_AT_A_TIME` each."""
     counted = query(__package__, "pool_counts", pool=interaction_features).fetchall()

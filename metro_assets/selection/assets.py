@@ -17,6 +17,7 @@ from metro_assets.selection.slates import commonest_reasons, slates
 from metro_assets.sql import Relation, dated, on_date, union
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
+from metro_assets.vocabulary import UNRANKED
 
 SELECTION = load_settings().selection
 TABLES_OF_THE_DATE = (
@@ -85,7 +86,8 @@ def recommendations(
     frames = []
     for run_date in run_dates(context):
         tables = known | {table: on_date(rows, run_date) for table, rows in state.items()}
-        served = slates(tables, run_date, champion_algorithm(models, run_date), settings.selection)
+        champion = champion_algorithm(models, run_date, tables["scored_candidates"])
+        served = slates(tables, run_date, champion, settings.selection)
         frames.append(served.with_columns(run_date=pl.lit(run_date)))
     context.add_output_metadata({"reasons": dg.MetadataValue.md(markdown_table(commonest_reasons(frames[-1])))})
     return pl.concat(frames)
@@ -118,10 +120,12 @@ def recommendation_shortfalls(
     return union(parts)
 
 
-def champion_algorithm(models: ModelStore, run_date: date) -> str:
-    """The algorithm whose order a run for the date serves; none before the first choice."""
+def champion_algorithm(models: ModelStore, run_date: date, scored_candidates: Relation) -> str:
+    """The algorithm whose order a run for the date serves; the only one there is where nothing could be fitted."""
+    scored = [name for (name,) in scored_candidates.select("algorithm").distinct().fetchall()]
     champion = models.champion_at(run_date)
-    return champion.version.name.removesuffix("_ranker") if champion else ""
+    chosen = champion.version.name.removesuffix("_ranker") if champion else ""
+    return chosen if chosen in scored or scored != [UNRANKED] else UNRANKED
 
 
 @dg.multi_asset_check(

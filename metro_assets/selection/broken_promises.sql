@@ -49,6 +49,7 @@ crowded as (
     select recommendations.customer_id
     from recommendations
     cross join parameters
+    where recommendations.category <> 'UNKNOWN'
     group by recommendations.customer_id, recommendations.algorithm, recommendations.category
     having count(*) > any_value(parameters.maximum_per_category)
 ),

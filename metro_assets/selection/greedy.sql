@@ -1,5 +1,5 @@
 -- Greedy under a cap per category, as sets: what is past the cap within its own category can never be taken, and the
--- rest is taken in order. A tie goes to the smaller offer id.
+-- rest is taken in order. A tie goes to the smaller offer id. A category that is not known has no cap.
 with
 best_of_category as (
     select
@@ -7,7 +7,11 @@ best_of_category as (
         eligible.algorithm,
         unnest(
             max(
-                {'score': eligible.score, 'reversed_offer_id': -eligible.offer_id}, parameters.maximum_per_category
+                {'score': eligible.score, 'reversed_offer_id': -eligible.offer_id},
+                case
+                    when eligible.category = 'UNKNOWN' then parameters.slate_size
+                    else parameters.maximum_per_category
+                end
             )
         ) as offer
     from eligible, parameters

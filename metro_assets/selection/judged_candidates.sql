@@ -9,7 +9,7 @@ live_offers as (
 consenting_customers as (
     select customer_id
     from customers
-    where has_email_consent or has_sms_consent or has_whatsapp_consent
+    where (has_email_consent or has_sms_consent or has_whatsapp_consent) is not false
 ),
 
 redeemed_pairs as (

@@ -21,6 +21,7 @@ from metro_assets.pricing import (
 from metro_assets.selection.reasons import reason
 from metro_assets.selection.shown_products import shown_products
 from metro_assets.sql import Relation, query, values
+from metro_assets.vocabulary import UNRANKED
 
 RON_DECIMALS = 2
 FACT_TABLES = (
@@ -50,7 +51,8 @@ def recommendations_with_tags(
     """
     tags = facts.with_columns(**priced(facts)).with_columns(reason=reason(settings, run_date))
     slates: pl.DataFrame = chosen.pl()
-    margin = pl.col("score").cast(pl.Float64) * pl.col("unit_margin_ron") * pl.col("usual_quantity")
+    chance = pl.when(pl.col("algorithm") != UNRANKED).then(pl.col("score").cast(pl.Float64))
+    margin = chance * pl.col("unit_margin_ron") * pl.col("usual_quantity")
     return slates.join(
         tags, on=["customer_id", "algorithm", "offer_id"], how="inner", maintain_order="left"
     ).with_columns(is_champion=pl.col("algorithm") == champion, expected_margin_ron=margin.round(RON_DECIMALS))
@@ -93,8 +95,8 @@ def priced(facts: pl.DataFrame) -> dict[str, pl.Series]:
     next_saving = (tiers.base_price_ron - tier_unit_price(next_quantity, tiers)) * next_quantity
     return {
         "usual_unit_price_ron": pl.Series(usual),
-        "offer_unit_price_ron": pl.Series(offered),
-        "saving_ron": pl.Series(np.round(np.maximum(usual - offered, 0.0) * quantity, RON_DECIMALS)),
+        "offer_unit_price_ron": _nullable(offered),
+        "saving_ron": _nullable(np.round(np.maximum(usual - offered, 0.0) * quantity, RON_DECIMALS)),
         "next_tier_quantity": _nullable(next_quantity),
         "next_tier_saving_ron": _nullable(np.round(next_saving, RON_DECIMALS)),
         "unit_margin_ron": _nullable(margin),

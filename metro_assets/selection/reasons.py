@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from metro_assets.config import Selection
-from metro_assets.vocabulary import BusinessType, Category, OfferMechanic
+from metro_assets.vocabulary import UNKNOWN, BusinessType, Category, OfferMechanic
 
 CATEGORY_WORDS = {
     Category.MEAT_POULTRY: "meat and poultry",
@@ -137,7 +137,7 @@ def own_category(minimum_share: float) -> pl.Expr:
     for low, high, word in ROUND_SHARES:
         amount = pl.when(share.is_between(low, high)).then(pl.lit(word)).otherwise(amount)
     text = pl.format("{} of your spend is {}", amount, in_words("category", CATEGORY_WORDS))
-    return pl.when(share >= minimum_share).then(text)
+    return pl.when((share >= minimum_share) & (pl.col("category") != UNKNOWN)).then(text)
 
 
 def trade_nearby(minimum_buyers: int) -> pl.Expr:

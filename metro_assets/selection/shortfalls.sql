@@ -10,7 +10,9 @@ expected as (
     select
         customers.customer_id,
         algorithms.algorithm,
-        customers.has_email_consent or customers.has_sms_consent or customers.has_whatsapp_consent as has_consent
+        (
+            customers.has_email_consent or customers.has_sms_consent or customers.has_whatsapp_consent
+        ) is not false as has_consent
     from customers, algorithms, parameters
     where customers.registered_date < parameters.run_date
 ),

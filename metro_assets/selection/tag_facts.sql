@@ -114,6 +114,7 @@ select
         when known_customers.has_email_consent then 'EMAIL'
         when known_customers.has_sms_consent then 'SMS'
         when known_customers.has_whatsapp_consent then 'WHATSAPP'
+        else 'STORE'
     end as channel,
     offers.name as offer_name,
     offers.mechanic,

@@ -16,7 +16,7 @@ WIDTH = 78
 def price_tag(offer: Recommendation) -> Panel:
     """The tag as a panel: always in this order tiers, offer, saving, next tier, reason."""
     tiers = Text(tier_line(offer), style="dim")
-    promise = Text.assemble((offer_line(offer), "bold green" if offer.saving_ron > 0 else "bold"))
+    promise = Text.assemble((offer_line(offer), "bold green" if offer.saving_ron else "bold"))
     next_tier = next_tier_line(offer)
     lines = [
         tiers,
@@ -56,8 +56,13 @@ def tier_line(offer: Recommendation) -> str:
 
 
 def offer_line(offer: Recommendation) -> str:
-    """ "17.52 RON/buc with the offer: you save 26.28 RON on your usual 6 buc", or that the tier price is as good."""
+    """ "17.52 RON/buc with the offer: you save 26.28 RON on your usual 6 buc", or that the tier price is as good.
+
+    An offer that states no benefit says the price without it.
+    """
     usual = f"your usual {plain(offer.usual_quantity)} {offer.unit}"
+    if offer.offer_unit_price_ron is None or offer.saving_ron is None:
+        return f"{offer.usual_unit_price_ron:.2f} RON/{offer.unit} at {usual} before the offer"
     if offer.saving_ron <= 0:
         return f"{offer.usual_unit_price_ron:.2f} RON/{offer.unit} at {usual}, with the offer as without"
     return (
@@ -71,7 +76,8 @@ def next_tier_line(offer: Recommendation) -> str:
         return ""
     prices = {offer.tier2_quantity: offer.tier2_price_ron, offer.tier3_quantity: offer.tier3_price_ron}
     price = prices.get(offer.next_tier_quantity)
-    if price is None or float(price) >= offer.offer_unit_price_ron:
+    reached = offer.usual_unit_price_ron if offer.offer_unit_price_ron is None else offer.offer_unit_price_ron
+    if price is None or float(price) >= reached:
         return ""
     return f"at {plain(offer.next_tier_quantity)}+ you save {ron(offer.next_tier_saving_ron)}"
 

@@ -32,8 +32,10 @@ class Recommendation(Answer):
     channel: str = Field(description="channel with consent through which it may be sent", examples=["EMAIL"])
     usual_quantity: float = Field(description="this customer's usual units per order", examples=[6.0])
     usual_unit_price_ron: float = Field(description="unit price at it without the offer, RON", examples=[21.9])
-    offer_unit_price_ron: float = Field(description="unit price at it with the offer, RON", examples=[17.52])
-    saving_ron: float = Field(description="saved at the usual quantity, RON", examples=[26.28])
+    offer_unit_price_ron: float | None = Field(
+        description="unit price at it with the offer, RON; null: the offer states no benefit", examples=[17.52]
+    )
+    saving_ron: float | None = Field(description="saved at the usual quantity, RON; null: as above", examples=[26.28])
     next_tier_quantity: Exact | None = Field(description="units of the next tier; null: none", examples=[24.0])
     next_tier_saving_ron: float | None = Field(description="saved there against the base price", examples=[144.0])
     expected_margin_ron: float | None = Field(description="null: cost unknown", examples=[3.41])
@@ -86,9 +88,9 @@ class CustomerProfile(Customer):
 
     legal_form: str | None = Field(examples=["SRL"])
     registered_date: date = Field(examples=["2021-03-14"])
-    has_email_consent: bool
-    has_sms_consent: bool
-    has_whatsapp_consent: bool
+    has_email_consent: bool | None = Field(description="null: not known, so nothing is sent")
+    has_sms_consent: bool | None
+    has_whatsapp_consent: bool | None
     publication: str = Field(examples=["recommendations-2026-11-25-883ee168"])
     run_date: date = Field(description="the features know what was recorded before it", examples=["2026-11-25"])
     recency_days: float | None = Field(description="days since the last order", examples=[2.0])

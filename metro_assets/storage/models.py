@@ -73,6 +73,10 @@ class ModelStore:
         folder = self._existing(Version(name, run_date))
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != METADATA}
 
+    def exists(self, name: str, run_date: date) -> bool:
+        """Whether a version was saved."""
+        return (self._folder(Version(name, run_date)) / METADATA).exists()
+
     def metadata(self, name: str, run_date: date) -> dict[str, Any]:
         """What was recorded with a version: windows, metrics, features, seed, library versions."""
         content: dict[str, Any] = json.loads((self._existing(Version(name, run_date)) / METADATA).read_text("utf-8"))

@@ -19,9 +19,9 @@ create table customers (
     store_name varchar,
     registered_date date not null,
     founded_date date,
-    has_email_consent boolean not null,
-    has_sms_consent boolean not null,
-    has_whatsapp_consent boolean not null
+    has_email_consent boolean,
+    has_sms_consent boolean,
+    has_whatsapp_consent boolean
 );
 comment on table customers is 'One row is a registered business that holds a Metro card.';
 comment on column customers.customer_id is 'number of the customer';
@@ -37,15 +37,15 @@ comment on column customers.metro_card is 'card number';
 comment on column customers.store_id is 'home store';
 comment on column customers.registered_date is 'day of registration; a run for D knows customers registered before D';
 comment on column customers.founded_date is 'day the company was founded; its anniversary is its birthday';
-comment on column customers.has_email_consent is 'may be sent offers by e-mail';
-comment on column customers.has_sms_consent is 'may be sent offers by SMS';
-comment on column customers.has_whatsapp_consent is 'may be sent offers by WhatsApp';
+comment on column customers.has_email_consent is 'may be sent offers by e-mail; null: not known, so nothing is sent';
+comment on column customers.has_sms_consent is 'may be sent offers by SMS; null: not known, so nothing is sent';
+comment on column customers.has_whatsapp_consent is 'may be sent offers by WhatsApp; null: not known, so nothing is sent';
 
 create table products (
     product_id integer primary key,
     name varchar not null,
     brand varchar,
-    is_own_brand boolean not null,
+    is_own_brand boolean,
     category varchar not null,
     subcategory varchar,
     unit varchar not null,
@@ -66,10 +66,10 @@ comment on table products is 'One row is a product of the assortment with its pe
 comment on column products.product_id is 'number of the product';
 comment on column products.name is 'name on the price tag';
 comment on column products.brand is 'brand on the pack; null: none';
-comment on column products.is_own_brand is 'one of the wholesaler''s own brands (vocabulary.OwnBrand)';
+comment on column products.is_own_brand is 'one of the wholesaler''s own brands (vocabulary.OwnBrand); null: not known';
 comment on column products.subcategory is 'shelf within the category';
 comment on column products.pack_size is 'what one unit of sale holds';
-comment on column products.category is 'one of the 21 categories (vocabulary.Category)';
+comment on column products.category is 'one of the 21 categories (vocabulary.Category), in a company''s files any word; UNKNOWN: not known';
 comment on column products.unit is 'unit of sale and of the tier thresholds: buc, kg, l, bax, set';
 comment on column products.is_tagespreis is 'priced anew every day: see daily_prices';
 comment on column products.vat_share is 'VAT rate as a share; prices exclude it';
@@ -121,8 +121,8 @@ create table offers (
 comment on table offers is 'One row is an offer live on the run date, as announced before it.';
 comment on column offers.offer_id is 'number of the offer; none is used twice';
 comment on column offers.name is 'what the flyer says';
-comment on column offers.mechanic is 'one of the twelve (vocabulary.OfferMechanic)';
-comment on column offers.benefit is 'how it lowers the price (vocabulary.Benefit): PERCENT, AMOUNT, GIFT, BONUS_UNITS, TIER_UNLOCK';
+comment on column offers.mechanic is 'one of the twelve (vocabulary.OfferMechanic), in a company''s files any word; UNKNOWN: not known';
+comment on column offers.benefit is 'how it lowers the price (vocabulary.Benefit): PERCENT, AMOUNT, GIFT, BONUS_UNITS, TIER_UNLOCK; UNSTATED: not known';
 comment on column offers.is_personal is 'redeemable only by a customer to whom it was shown; else by everyone in its stores';
 comment on column offers.is_listed is 'only the customers of offer_audience may be shown it';
 comment on column offers.category is 'category of the anchor product';
@@ -219,7 +219,7 @@ create table impressions (
     customer_id integer not null references customers (customer_id),
     offer_id integer not null references offers (offer_id),
     shown_at timestamp not null,
-    channel varchar not null,
+    channel varchar,
     position tinyint check (position >= 1),
     policy varchar not null,
     propensity double check (propensity > 0 and propensity <= 1),
@@ -230,7 +230,7 @@ comment on column impressions.impression_id is 'number of the impression';
 comment on column impressions.offer_id is 'offer shown';
 comment on column impressions.shown_at is 'Europe/Bucharest wall time';
 comment on column impressions.slate_id is 'list in which it was shown';
-comment on column impressions.channel is 'EMAIL, SMS or WHATSAPP';
+comment on column impressions.channel is 'EMAIL, SMS or WHATSAPP; null: not known';
 comment on column impressions.position is 'place in the list, 1 is the top; null: unknown';
 comment on column impressions.policy is 'policy that chose the slate: logging or exploration, with its version';
 comment on column impressions.propensity is 'probability with which the policy put this offer into the slate; null: unknown';
@@ -242,18 +242,20 @@ create table redemptions (
     customer_id integer not null references customers (customer_id),
     offer_id integer not null references offers (offer_id),
     impression_id bigint,
-    order_id bigint not null references orders (order_id),
-    product_id integer not null references products (product_id),
+    order_id bigint references orders (order_id),
+    product_id integer references products (product_id),
     redeemed_at timestamp not null,
-    discount_ron decimal(9, 2) not null check (discount_ron >= 0),
+    discount_ron decimal(9, 2) check (discount_ron >= 0),
     recorded_date date not null
 );
 comment on table redemptions is 'One row is an order line bought under an offer on the run date.';
+comment on column redemptions.order_id is 'order of the line; null: not known';
+comment on column redemptions.product_id is 'product of the line; null: not known';
 comment on column redemptions.redemption_id is 'number of the redemption';
 comment on column redemptions.offer_id is 'offer redeemed';
 comment on column redemptions.redeemed_at is 'Europe/Bucharest wall time';
 comment on column redemptions.impression_id is 'newest impression of the offer to the customer during its validity; null: a catalogue offer redeemed unseen';
-comment on column redemptions.discount_ron is 'RON off the line against the tier price at its quantity';
+comment on column redemptions.discount_ron is 'RON off the line against the tier price at its quantity; null: not known';
 comment on column redemptions.recorded_date is 'day on which the row became known';
 
 create table web_visits (
@@ -279,7 +281,7 @@ create table customer_products (
     usual_quantity double not null check (usual_quantity > 0),
     net_ron decimal(14, 2) not null,
     offer_ron decimal(14, 2) not null,
-    tier_line_count integer not null,
+    tier_line_count integer,
     first_date date not null,
     last_date date not null,
     cycle_days double check (cycle_days > 0),
@@ -290,7 +292,7 @@ comment on column customer_products.order_count is 'orders with the product';
 comment on column customer_products.usual_quantity is 'mean units per order';
 comment on column customer_products.net_ron is 'spend, RON';
 comment on column customer_products.offer_ron is 'spend on lines bought under an offer, RON';
-comment on column customer_products.tier_line_count is 'lines bought at tier 2 or 3';
+comment on column customer_products.tier_line_count is 'lines bought at tier 2 or 3; null: tiers are not known';
 comment on column customer_products.first_date is 'first purchase in the window';
 comment on column customer_products.last_date is 'last purchase in the window';
 comment on column customer_products.cycle_days is 'mean days between purchases; null: bought once';
@@ -320,17 +322,17 @@ comment on column customer_features.tier_affinity is 'share of lines bought at t
 create table offer_features (
     run_date date not null,
     offer_id integer primary key references offers (offer_id),
-    discount_depth double not null check (discount_depth between 0 and 1),
+    discount_depth double check (discount_depth between 0 and 1),
     margin_impact_ron double,
     days_until_expiry double not null check (days_until_expiry >= 0),
     offer_redemption_rate double not null check (offer_redemption_rate between 0 and 1),
     typical_quantity double not null check (typical_quantity > 0),
     usual_unit_price_ron double not null,
-    offer_unit_price_ron double not null,
+    offer_unit_price_ron double,
     offer_margin_ron double
 );
 comment on table offer_features is 'One row is an offer live on the run date, as known at its opening.';
-comment on column offer_features.discount_depth is 'effective share off the price that customers would else pay at the typical quantity, tiers included; mean over the offer''s products';
+comment on column offer_features.discount_depth is 'effective share off the price that customers would else pay at the typical quantity, tiers included; mean over the offer''s products; null: the offer states no benefit';
 comment on column offer_features.margin_impact_ron is 'change of the margin per unit that the offer causes, supplier funding included, RON; null: cost unknown';
 comment on column offer_features.days_until_expiry is 'valid_to_date - run date, days';
 comment on column offer_features.offer_redemption_rate is 'smoothed redemptions / impressions of the offer''s mechanic x category before the run date';
@@ -439,8 +441,8 @@ create table scored_candidates (
     primary key (customer_id, offer_id, algorithm)
 );
 comment on table scored_candidates is 'One row is a candidate scored by one algorithm.';
-comment on column scored_candidates.algorithm is 'vocabulary.Algorithm';
-comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top';
+comment on column scored_candidates.algorithm is 'vocabulary.Algorithm, or vocabulary.UNRANKED where nothing could be fitted';
+comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top; UNRANKED: 1 / place, no probability';
 
 create table recommendations (
     run_date date not null,
@@ -467,15 +469,15 @@ create table recommendations (
     tier3_price_ron decimal(9, 2),
     usual_quantity double not null,
     usual_unit_price_ron double not null,
-    offer_unit_price_ron double not null,
-    saving_ron double not null check (saving_ron >= 0),
+    offer_unit_price_ron double,
+    saving_ron double check (saving_ron >= 0),
     next_tier_quantity decimal(9, 3),
     next_tier_saving_ron double,
     expected_margin_ron double,
     primary key (customer_id, algorithm, rank)
 );
 comment on table recommendations is 'One row is one of the ten offers of a customer by one algorithm, with its reason and price tag.';
-comment on column recommendations.algorithm is 'ranker whose order it is (vocabulary.Algorithm)';
+comment on column recommendations.algorithm is 'ranker whose order it is (vocabulary.Algorithm, or vocabulary.UNRANKED)';
 comment on column recommendations.offer_id is 'offer recommended';
 comment on column recommendations.offer_name is 'what the flyer says';
 comment on column recommendations.product_name is 'name of the product on the tag';
@@ -484,15 +486,15 @@ comment on column recommendations.is_champion is 'the algorithm is the champion 
 comment on column recommendations.score is 'probability of redemption if shown at the top, calibrated on impressions; the best of many are over-predicted (docs/evaluation.md)';
 comment on column recommendations.reason is 'why, in words a buyer understands';
 comment on column recommendations.strategies is 'candidate strategies that found it';
-comment on column recommendations.channel is 'channel with consent through which it may be sent';
+comment on column recommendations.channel is 'channel with consent through which it may be sent; STORE: no consent is known, it may be shown, not sent';
 comment on column recommendations.product_id is 'the offer''s product that this customer buys most and that no better ranked offer shows, else its anchor';
 comment on column recommendations.usual_quantity is 'this customer''s usual units per order, else the typical ones';
 comment on column recommendations.usual_unit_price_ron is 'unit price at the usual quantity without the offer, RON';
-comment on column recommendations.offer_unit_price_ron is 'unit price at the usual quantity with the offer, RON';
-comment on column recommendations.saving_ron is 'saved at the usual quantity, RON';
+comment on column recommendations.offer_unit_price_ron is 'unit price at the usual quantity with the offer, RON; null: the offer states no benefit';
+comment on column recommendations.saving_ron is 'saved at the usual quantity, RON; null: the offer states no benefit';
 comment on column recommendations.next_tier_quantity is 'units of the next tier above the usual quantity; null: none';
 comment on column recommendations.next_tier_saving_ron is 'saved at the next tier''s quantity against the base price, RON';
-comment on column recommendations.expected_margin_ron is 'score x unit margin with the offer x usual quantity, RON; null: cost unknown';
+comment on column recommendations.expected_margin_ron is 'score x unit margin with the offer x usual quantity, RON; null: cost or probability unknown';
 
 create table recommendation_shortfalls (
     run_date date not null,

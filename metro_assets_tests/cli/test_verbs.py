@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 ENGINE = Engine(memory_limit="1GB", threads=1)
 PAST = RUN_DATE - timedelta(days=7)
-VERBS = ("run", "recommend", "status", "models", "rollback", "docs", "sql", "ui")
+VERBS = ("run", "check-data", "init-data", "recommend", "status", "models", "rollback", "docs", "sql", "ui")
 FAILED, USAGE = 1, 2
 
 

@@ -13,6 +13,7 @@ from metro_assets.ranking.examples import (
     NotEnoughHistoryError,
     labelled,
     load_examples,
+    why_unfit,
     windows_before,
 )
 from metro_assets.sql import Relation
@@ -252,3 +253,34 @@ def test_rows_are_typed_ordered_and_their_gaps_are_nan(table: Table) -> None:
     assert part.features.shape == (2, len(RANKING_FEATURES))
     np.testing.assert_array_equal(part.features[:, 0], [2.5, np.nan])
     np.testing.assert_array_equal(part.position, [3, np.nan])
+
+
+# nothing to learn from ----------------------------------------------------------------------------------------------
+
+
+def shown_on(table: Table, days: range, label: int) -> Relation:
+    rows = [
+        {
+            "run_date": RUN_DATE - day * DAY,
+            "shown_date": RUN_DATE - (day + 1) * DAY,
+            "impression_id": day,
+            "label": label,
+        }
+        for day in days
+    ]
+    return table("training_examples", rows, label="utinyint")
+
+
+@pytest.mark.parametrize(
+    ("days", "label", "why"),
+    [
+        (range(0), 0, "no impression is known"),
+        (range(5), 1, "0 days of impressions have a settled label at 2026-05-18, 9 are needed"),
+        (range(40), 0, "nothing that was shown from 2026-04-08 to 2026-05-03 is known to have been redeemed"),
+        (range(40), 1, ""),
+    ],
+)
+def test_why_nothing_can_be_fitted(table: Table, days: range, label: int, why: str) -> None:
+    told = why_unfit(shown_on(table, days, label), RUN_DATE, SETTINGS)
+    assert told.startswith(why)
+    assert bool(told) == bool(why)

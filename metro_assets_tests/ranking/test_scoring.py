@@ -10,9 +10,9 @@ import pytest
 from metro_assets.ranking import scoring
 from metro_assets.ranking.calibration import Calibration
 from metro_assets.ranking.logistic import LogisticRanker
-from metro_assets.ranking.scoring import score_pool
+from metro_assets.ranking.scoring import retrieval_order, score_pool
 from metro_assets.sql import Relation
-from metro_assets.vocabulary import CUSTOMER_FEATURES, OFFER_FEATURES, RANKING_FEATURES
+from metro_assets.vocabulary import CUSTOMER_FEATURES, OFFER_FEATURES, RANKING_FEATURES, UNRANKED
 
 RUN_DATE = date(2026, 5, 18)
 Table = Callable[..., Relation]
@@ -119,3 +119,18 @@ def test_an_empty_pool_has_no_scores_but_the_columns(table: Table) -> None:
     scored = score_pool({"echo": (Echo("recency_days"), Calibration(1.0, 0.0))}, *pool(table, []), threads=1)
     assert scored.is_empty()
     assert scored.columns == ["customer_id", "offer_id", "algorithm", "score"]
+
+
+def test_where_nothing_is_fitted_the_pool_comes_in_the_order_of_retrieval(table: Table) -> None:
+    """What the customer buys first, then their categories, then what others buy; the score is 1 / place."""
+    ranks = [
+        {"customer_id": 1, "offer_id": 5, "segment_popularity_rank": 1},
+        {"customer_id": 1, "offer_id": 6, "repeat_purchase_rank": 2, "category_affinity_rank": 1},
+        {"customer_id": 1, "offer_id": 7, "repeat_purchase_rank": 1},
+        {"customer_id": 1, "offer_id": 8, "category_affinity_rank": 3},
+        {"customer_id": 2, "offer_id": 5, "high_margin_rank": 1},
+    ]
+    rows = retrieval_order(table("candidate_pool", ranks)).pl().sort("customer_id", "score", descending=[False, True])
+    assert rows["offer_id"].to_list() == [7, 6, 8, 5, 5]
+    assert rows["score"].to_list() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1])
+    assert rows["algorithm"].unique().to_list() == [UNRANKED]

@@ -92,3 +92,8 @@ def test_sets_and_loop_choose_the_same(
         if random.random() < 0.8
     ]
     assert choose(rows, slate_size, cap) == by_loop(rows, slate_size, cap)
+
+
+def test_a_category_that_is_not_known_has_no_cap(choose: Choose) -> None:
+    rows = [(1, "logistic", offer, 1 / offer, "UNKNOWN") for offer in range(1, 13)]
+    assert [row[3] for row in choose(rows)] == list(range(1, 11))

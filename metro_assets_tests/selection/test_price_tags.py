@@ -54,6 +54,12 @@ def test_who_buys_six_anyway_saves_nothing_and_is_shown_the_third_tier() -> None
     assert found["next_tier_saving_ron"] == round(24 * (24.90 - 18.00), 2) == 165.60
 
 
+def test_an_offer_that_states_no_benefit_promises_no_saving() -> None:
+    found = tag(4, benefit="UNSTATED", discount_share=None)
+    assert found["usual_unit_price_ron"] == 24.90
+    assert (found["offer_unit_price_ron"], found["saving_ron"], found["unit_margin_ron"]) == (None, None, None)
+
+
 def test_an_offer_on_top_of_the_tier_saves_at_six_too() -> None:
     found = tag(6, stacks_with_tiers=True)
     assert found["offer_unit_price_ron"] == pytest.approx(21.90 * 0.9)

@@ -250,3 +250,24 @@ def test_every_algorithm_is_accounted_for_also_one_that_served_nobody(judged: Ju
         (1, "logistic", 1, "CATEGORY_LIMIT"),
         (9, "boosted_trees", 0, "NO_CANDIDATES"),
     ]
+
+
+# what a company's files do not say ------------------------------------------------------------------------------------
+
+UNSAID = {"has_email_consent": None, "has_sms_consent": None, "has_whatsapp_consent": None}
+
+
+@pytest.mark.parametrize(
+    ("consent", "barrier"),
+    [
+        (UNSAID, None),
+        (UNSAID | {"has_email_consent": False}, None),
+        (dict.fromkeys(UNSAID, False), "NO_CONSENT"),
+        (UNSAID | {"has_sms_consent": True}, None),
+    ],
+)
+def test_a_consent_that_is_not_known_is_no_refusal(
+    judged: Callable[..., Relation], consent: dict[str, bool | None], barrier: str | None
+) -> None:
+    rows = judged(customers=[customer(**consent)]).pl().rows(named=True)
+    assert [row["barrier"] for row in rows] == [barrier]

@@ -83,3 +83,9 @@ def test_the_next_tier_is_shown_where_it_is_cheaper_than_the_offer(changed: dict
 
 def test_a_product_without_tiers_has_one_price() -> None:
     assert tier_line(offered(**NO_TIERS)) == "1+ 24.90 RON/buc"
+
+
+def test_an_offer_that_states_no_benefit_says_the_price_before_it() -> None:
+    silent = offered(offer_unit_price_ron=None, saving_ron=None)
+    assert offer_line(silent) == "24.90 RON/buc at your usual 4 buc before the offer"
+    assert next_tier_line(silent) == "at 6+ you save 18.00 RON"

@@ -1,0 +1,18 @@
+-- the pool in the order of retrieval: what the customer buys first, then their categories, then what others buy
+select
+    customer_id,
+    offer_id,
+    'retrieval' as algorithm,
+    (
+        1.0 / row_number() over (
+            partition by customer_id
+            order by
+                repeat_purchase_rank nulls last,
+                category_affinity_rank nulls last,
+                segment_popularity_rank nulls last,
+                high_margin_rank nulls last,
+                offer_id
+        )
+    )::float as score
+from pool
+order by customer_id, offer_id

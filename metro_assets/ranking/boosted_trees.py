@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from metro_assets.config import Ranking
 from metro_assets.ranking.examples import Examples
-from metro_assets.vocabulary import RANKING_FEATURES
 
 FILE = "boosted_trees.txt"
-COLUMNS = [*RANKING_FEATURES, "position"]
+POSITION = "position"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ class BoostedTreesRanker:
     def importance(self) -> dict[str, float]:
         """Gain of each feature's splits."""
         gain = self.booster.feature_importance("gain")
-        return {name: float(value) for name, value in zip(COLUMNS, gain, strict=True) if name != "position"}
+        names = self.booster.feature_name()
+        return {name: float(value) for name, value in zip(names, gain, strict=True) if name != POSITION}
 
     def save(self) -> dict[str, bytes]:
         """LightGBM's own text format."""
@@ -86,7 +86,7 @@ def _dataset(examples: Examples, reference: lgb.Dataset | None = None) -> lgb.Da
         _matrix(examples.features, examples.position),
         examples.label,
         weight=examples.weight,
-        feature_name=COLUMNS,
+        feature_name=[*examples.feature_names, POSITION],
         reference=reference,
         free_raw_data=True,
     )

@@ -22,7 +22,7 @@ class NotEnoughHistoryError(ValueError):
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows to learn from or to judge by, arrays [n]; features [n, features] in the order of `RANKING_FEATURES`."""
+    """Rows to learn from or to judge by, arrays [n]; features [n, features] in the order of `feature_names`."""
 
     features: npt.NDArray[np.float32]
     position: npt.NDArray[np.float32]
@@ -36,6 +36,7 @@ class Examples:
     shown_date: npt.NDArray[np.datetime64]
     impression_id: npt.NDArray[np.int64]
     policy: pl.Series
+    feature_names: tuple[str, ...] = RANKING_FEATURES
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -113,7 +114,13 @@ def labelled(training_examples: Relation, redemptions: Relation, run_date: date,
 
 
 def load_examples(
-    labelled_rows: Relation, window: tuple[date, date], seed: int, maximum_rows: int, *, is_balanced: bool = False
+    labelled_rows: Relation,
+    window: tuple[date, date],
+    seed: int,
+    maximum_rows: int,
+    *,
+    is_balanced: bool = False,
+    feature_names: tuple[str, ...] = RANKING_FEATURES,
 ) -> Examples:
     """Rows of a window in the order of their ids; beyond the maximum, lists are sampled.
 
@@ -137,7 +144,7 @@ def load_examples(
         ),
     ).pl()
     return Examples(
-        features=frame.select(pl.col(RANKING_FEATURES).cast(pl.Float32).fill_null(float("nan"))).to_numpy(),
+        features=frame.select(pl.col(feature_names).cast(pl.Float32).fill_null(float("nan"))).to_numpy(),
         position=frame["position"].cast(pl.Float32).fill_null(float("nan")).to_numpy(),
         label=frame["label"].cast(pl.Int8).to_numpy(),
         weight=frame["weight"].cast(pl.Float32).to_numpy(),
@@ -147,4 +154,5 @@ def load_examples(
         shown_date=frame["shown_date"].to_numpy(),
         impression_id=frame["impression_id"].cast(pl.Int64).to_numpy(),
         policy=frame["policy"],
+        feature_names=feature_names,
     )

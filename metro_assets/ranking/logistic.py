@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 import numpy as np
@@ -25,9 +25,27 @@ HEAVY_TAILED = (
     "category_affinity_score",
     "days_since_product",
     "product_purchases",
+    "set_lines",
+    "set_recent_lines",
+    "set_decayed_lines",
+    "set_decayed_ron",
+    "set_products_bought",
+    "set_tenure_days",
+    "set_type_lines",
+    "set_type_expected_lines",
+    "set_brand_expected_lines",
+    "set_category_expected_lines",
+    "set_buyers",
+    "set_sold_lines",
+    "set_sold_ron",
+    "set_products",
+    "set_sold_products",
+    "set_types",
+    "set_categories",
+    "set_brands",
+    "offer_minimum_quantity",
 )
 FILE = "logistic.json"
-_HEAVY = np.array([name in HEAVY_TAILED for name in RANKING_FEATURES])
 
 
 @dataclass(frozen=True)
@@ -39,24 +57,28 @@ class LogisticRanker:
     marked: list[int]
     coefficients: list[float]
     intercept: float
+    features: list[str] = field(default_factory=lambda: list(RANKING_FEATURES))
 
     @classmethod
     def fit(cls, train: Examples, validation: Examples | None, settings: Ranking, seed: int, threads: int) -> Self:
         """Fit by penalised maximum likelihood; there is nothing to stop early; alike rows give their rate."""
-        transformed = _transformed(train.features)
-        is_missing = np.isnan(transformed)
-        mean = np.nan_to_num(np.nanmean(np.where(is_missing.all(axis=0), 0.0, transformed), axis=0))
-        scale = np.nanstd(np.where(is_missing.all(axis=0), 0.0, transformed), axis=0)
-        marked = np.flatnonzero(is_missing.any(axis=0) & ~is_missing.all(axis=0))
-        scale = np.where(scale > 1e-9, scale, 1.0)
+        columns, mean, scale, marked = standardised(train)
+        described = {"mean": mean.tolist(), "scale": scale.tolist(), "marked": marked.tolist()}
+        names = list(train.feature_names)
         if train.label.min() == train.label.max():
             odds = (float(train.label.sum()) + 0.5) / (float(len(train) - train.label.sum()) + 0.5)
-            nothing = [0.0] * (transformed.shape[1] + len(marked) + 1)
-            return cls(mean.tolist(), scale.tolist(), marked.tolist(), nothing, float(np.log(odds)))
+            return cls(
+                **described, coefficients=[0.0] * columns.shape[1], intercept=float(np.log(odds)), features=names
+            )
         # Few columns, many rows: Newton's steps on the normal equations converge in a tenth of the time of L-BFGS.
         model = LogisticRegression(C=settings.l2_strength, solver="newton-cholesky", tol=1e-6)
-        model.fit(_columns(transformed, train.position, mean, scale, marked), train.label, sample_weight=train.weight)
-        return cls(mean.tolist(), scale.tolist(), marked.tolist(), model.coef_[0].tolist(), float(model.intercept_[0]))
+        model.fit(columns, train.label, sample_weight=train.weight)
+        return cls(
+            **described,
+            coefficients=model.coef_[0].tolist(),
+            intercept=float(model.intercept_[0]),
+            features=names,
+        )
 
     def refit(self, examples: Examples, settings: Ranking, seed: int, threads: int) -> Self:
         """Fit anew; the complexity is the penalty, which stays."""
@@ -68,14 +90,14 @@ class LogisticRanker:
         """Log odds, [n]; evaluated in single precision, summed column by column."""
         mean, scale = np.array(self.mean, dtype=np.float32), np.array(self.scale, dtype=np.float32)
         marked = np.array(self.marked, dtype=np.int64)
-        columns = _columns(_transformed(features), position, mean, scale, marked)
+        columns = _columns(_transformed(features, self.features), position, mean, scale, marked)
         # Not a matrix product, whose last bits depend on the number of rows: a row scores alike in every batch.
         scores: npt.NDArray[np.float32] = np.einsum("ij,j->i", columns, np.array(self.coefficients, dtype=np.float32))
         return scores.astype(np.float64) + self.intercept
 
     def importance(self) -> dict[str, float]:
         """Absolute coefficient per standard deviation."""
-        return dict(zip(RANKING_FEATURES, np.abs(self.coefficients[: len(RANKING_FEATURES)]).tolist(), strict=True))
+        return dict(zip(self.features, np.abs(self.coefficients[: len(self.features)]).tolist(), strict=True))
 
     def save(self) -> dict[str, bytes]:
         """The coefficients as JSON."""
@@ -87,8 +109,22 @@ class LogisticRanker:
         return cls(**json.loads(files[FILE]))
 
 
-def _transformed(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return np.where(_HEAVY, np.log1p(np.maximum(features, 0.0)), features).astype(np.float32)
+def standardised(
+    train: Examples,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """The columns of the regression, the mean and scale of the features, the places of those that get a mark."""
+    transformed = _transformed(train.features, train.feature_names)
+    is_missing = np.isnan(transformed)
+    known = np.where(is_missing.all(axis=0), np.float32(0.0), transformed)
+    mean, scale = np.nan_to_num(np.nanmean(known, axis=0)), np.nanstd(known, axis=0)
+    scale = np.where(scale > 1e-9, scale, np.float32(1.0))
+    marked = np.flatnonzero(is_missing.any(axis=0) & ~is_missing.all(axis=0))
+    return _columns(transformed, train.position, mean, scale, marked), mean, scale, marked
+
+
+def _transformed(features: npt.NDArray[np.float32], names: Sequence[str]) -> npt.NDArray[np.float32]:
+    is_heavy = np.isin(names, HEAVY_TAILED)
+    return np.where(is_heavy, np.log1p(np.maximum(features, 0.0)), features).astype(np.float32)
 
 
 def _columns(

@@ -12,6 +12,7 @@ from metro_assets.config import Ranking
 from metro_assets.metrics import auc, list_metrics
 from metro_assets.ranking.examples import Examples
 from metro_assets.ranking.fitting import RANKERS
+from metro_assets.ranking.listwise import ListwiseRanker
 from metro_assets.ranking.logistic import HEAVY_TAILED
 from metro_assets.ranking.protocol import TOP_POSITION, Ranker
 from metro_assets.vocabulary import RANKING_FEATURES
@@ -87,9 +88,10 @@ def validation() -> Examples:
     return shown(2, planted, lists=400)
 
 
-@pytest.fixture(scope="module", params=sorted(RANKERS), ids=str)
+@pytest.fixture(scope="module", params=[*RANKERS.values(), ListwiseRanker], ids=lambda kind: kind.__name__)
 def kind(request: pytest.FixtureRequest) -> type[Ranker]:
-    return RANKERS[request.param]
+    fitted: type[Ranker] = request.param
+    return fitted
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,67 @@
+-- coupon, household and day, once; on a line of that day that the coupon covers, else on any basket of the day, else (of
+-- that day's baskets no goods are left) on the nearest one
+with redeemed as (
+    select distinct
+        redemptions.household_id::integer as customer_id,
+        coupons.offer_id,
+        redemptions.redemption_date::date as redeemed_date
+    from raw_coupon_redemptions as redemptions
+    inner join (select distinct campaign_id, coupon_upc, offer_id from coupons) as coupons using (campaign_id, coupon_upc)
+),
+
+covered as (
+    select
+        redeemed.customer_id,
+        redeemed.offer_id,
+        redeemed.redeemed_date,
+        lines.order_id,
+        lines.product_id,
+        lines.ordered_at,
+        lines.coupon_value
+    from redeemed
+    inner join lines
+        on redeemed.customer_id = lines.customer_id and redeemed.redeemed_date = lines.ordered_at::date
+    inner join offer_products
+        on redeemed.offer_id = offer_products.offer_id and lines.product_id = offer_products.product_id
+    qualify row_number() over (
+        partition by redeemed.customer_id, redeemed.offer_id, redeemed.redeemed_date
+        order by lines.coupon_value desc, lines.paid_value desc, lines.order_id, lines.product_id
+    ) = 1
+),
+
+visited as (
+    select
+        redeemed.customer_id,
+        redeemed.offer_id,
+        redeemed.redeemed_date,
+        orders.order_id,
+        orders.ordered_at
+    from redeemed
+    inner join orders using (customer_id)
+    qualify row_number() over (
+        partition by redeemed.customer_id, redeemed.offer_id, redeemed.redeemed_date
+        order by abs(orders.ordered_at::date - redeemed.redeemed_date), orders.net_ron desc, orders.order_id
+    ) = 1
+)
+
+select
+    row_number() over (
+        order by redeemed.redeemed_date, redeemed.customer_id, redeemed.offer_id
+    )::bigint as redemption_id,
+    redeemed.customer_id,
+    redeemed.offer_id,
+    impressions.impression_id,
+    coalesce(covered.order_id, visited.order_id) as order_id,
+    coalesce(covered.product_id, anchors.product_id) as product_id,
+    case
+        when covered.ordered_at is not null then covered.ordered_at
+        when visited.ordered_at::date = redeemed.redeemed_date then visited.ordered_at
+        else redeemed.redeemed_date::timestamp
+    end as redeemed_at,
+    coalesce(covered.coupon_value, 0)::decimal(9, 2) as discount_ron
+from redeemed
+left join covered using (customer_id, offer_id, redeemed_date)
+inner join visited using (customer_id, offer_id, redeemed_date)
+inner join offer_products as anchors on redeemed.offer_id = anchors.offer_id and anchors.is_anchor
+left join impressions on redeemed.customer_id = impressions.customer_id and redeemed.offer_id = impressions.offer_id
+order by redemption_id

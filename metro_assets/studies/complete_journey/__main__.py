@@ -1,0 +1,113 @@
+"""`python -m metro_assets.studies.complete_journey FOLDER --output DIR`: runs the study, writes its tables as CSV."""
+
+from __future__ import annotations
+
+import resource
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import polars as pl
+import typer
+
+from metro_assets.config import Candidates, Evaluation, Features, Ranking
+from metro_assets.sql import Relation
+from metro_assets.studies.complete_journey.coupon_ranking import mean_ndcg, metrics_of, paired_difference, score_fold
+from metro_assets.studies.complete_journey.entrants import BASELINES, ENTRANTS
+from metro_assets.studies.complete_journey.history import campaigns_of, history_of
+from metro_assets.studies.complete_journey.matrix import matrix_of
+from metro_assets.studies.complete_journey.next_basket import WINDOW_DAYS, judge_next_baskets
+from metro_assets.studies.complete_journey.protocol import WITHOUT_HISTORY, given_split, rolling_folds
+from metro_assets.studies.complete_journey.tries import TRIES, judge_tries
+
+SEED = 42
+
+
+class Part(StrEnum):
+    """Parts of the study; the tries look at training campaigns only."""
+
+    TRIES = "tries"
+    GIVEN = "given"
+    ROLLING = "rolling"
+    BASKETS = "baskets"
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Folder that the converter wrote.", exists=True, file_okay=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the tables of results.")] = Path("docs/complete-journey"),
+    part: Annotated[list[Part] | None, typer.Option(help="Only this part; may be repeated.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of DuckDB and LightGBM.")] = 2,
+) -> None:
+    """Rank the coupons of Complete Journey's campaigns and write how well each ranker did."""
+    started = time.perf_counter()
+    output.mkdir(parents=True, exist_ok=True)
+    ranking, evaluation = Ranking(), Evaluation()
+    with duckdb.connect(config={"memory_limit": "5GB", "threads": threads}) as connection:
+        history = history_of(folder, connection)
+        campaigns = [one for one in campaigns_of(history) if one.campaign_id not in WITHOUT_HISTORY]
+        days = sorted({campaign.first_date for campaign in campaigns})
+
+        def matrix(features: Features) -> Relation:
+            return matrix_of(history, days, features)
+
+        parts = part or list(Part)
+        if Part.TRIES in parts:
+            tries = judge_tries(TRIES, matrix, campaigns, evaluation, SEED, threads)
+            tries.write_csv(output / "tries.csv", float_precision=4)
+        if Part.GIVEN in parts or Part.ROLLING in parts:
+            rows = matrix(Features())
+        if Part.GIVEN in parts:
+            scored = score_fold(rows, given_split(), campaigns, ENTRANTS, ranking, SEED, threads)
+            _write(scored.rows, output / "given.csv", evaluation)
+            for policy, exposed in scored.rows.partition_by("policy", as_dict=True).items():
+                _write(exposed, output / f"given_{policy[0]}.csv", evaluation)
+        if Part.ROLLING in parts:
+            folds = [
+                score_fold(rows, fold, campaigns, ENTRANTS, ranking, SEED, threads) for fold in rolling_folds(campaigns)
+            ]
+            together = pl.concat([fold.rows for fold in folds])
+            _write(together, output / "rolling.csv", evaluation)
+            chosen = [
+                {
+                    "fold": fold.rows["fold"][0],
+                    "order": name,
+                    "ndcg_at_10": mean_ndcg(fold.rows, name, evaluation, SEED)[0],
+                    "lists": fold.rows.filter(pl.col("label") > 0)["slate_id"].n_unique(),
+                    **{f"validation_{metric}": value for metric, value in fold.validation.get(name, {}).items()},
+                }
+                for fold in folds
+                for name in fold.names
+            ]
+            pl.DataFrame(chosen, infer_schema_length=None).write_csv(output / "folds.csv", float_precision=4)
+        if Part.BASKETS in parts:
+            baskets = [
+                judge_next_baskets(history, Candidates(), evaluation, SEED, window_days).with_columns(
+                    window_days=window_days
+                )
+                for window_days in (Features().window_days, WINDOW_DAYS)
+            ]
+            pl.concat(baskets).write_csv(output / "baskets.csv", float_precision=4)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    typer.echo(f"{time.perf_counter() - started:.0f} s, {peak:,.0f} MiB at most")
+
+
+def _write(scored: pl.DataFrame, path: Path, evaluation: Evaluation) -> None:
+    metrics_of(scored, evaluation, SEED).write_csv(path, float_precision=4)
+    names = [*(entrant.name for entrant in ENTRANTS), *BASELINES]
+    pairs = [
+        (name, other)
+        for other in ("repeat_purchase", "logistic", "logistic_sets", "boosted_trees_sets")
+        for name in names
+        if name != other
+    ]
+    differences = [(*pair, *paired_difference(scored, *pair, evaluation, SEED)) for pair in pairs]
+    schema = ["order", "against", "difference", "lower", "upper"]
+    pl.DataFrame(differences, schema=schema, orient="row").write_csv(
+        path.with_stem(f"{path.stem}_paired"), float_precision=4
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,7 @@
+-- order lines on the day of their order
+select
+    order_items.*,
+    orders.run_date,
+    orders.recorded_date
+from order_items
+inner join orders using (order_id)

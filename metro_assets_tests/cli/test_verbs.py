@@ -129,7 +129,7 @@ def test_a_wrong_settings_file_is_named(tmp_path: Path, lines: list[str], words:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("METRO_COLOUR", "red", "METRO_COLOUR names no setting; known: METRO_CANDIDATES"),
+        ("METRO_COLOUR", "red", "METRO_COLOUR names no setting; known: METRO_API"),
         ("METRO_SEED", "many", "seed = 'many'"),
         ("METRO_RANKING__TRAIN_WEEKS", "6", "ranking.train_weeks is not a setting"),
         ("METRO_PROFILE", "huge", "profile = 'huge' is unknown; choose one of tiny, demo, full"),

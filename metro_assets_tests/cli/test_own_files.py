@@ -130,6 +130,13 @@ def test_the_example_goes_from_files_to_offers(tmp_path: Path) -> None:
     assert changed_days(settings_of, source) == {day}
     runs = planned_runs(settings_of, warehouse, today(), backtest=False, changed={day})
     assert runs[0] == PlannedRun("history", day, day)
+    # a bad file stops the next run before it writes anything
+    before = {path: path.stat().st_mtime_ns for path in (root / "tables").rglob("data.duckdb")}
+    (folder / "comenzi.csv").write_bytes(b"")
+    again = metro("run", warehouse=root)
+    assert again.returncode == 1
+    assert "comenzi.csv: is empty; nothing was written" in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in (root / "tables").rglob("data.duckdb")} == before
 
 
 @pytest.mark.slow

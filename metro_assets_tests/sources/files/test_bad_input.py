@@ -1,5 +1,8 @@
 """Every kind of bad file: what is said of it, with the column, the number of rows, examples and a remedy."""
 
+import os
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+import metro_assets
 from metro_assets.config import Engine, Files, today
 from metro_assets.sources.files import snapshot
 from metro_assets.sources.files.mapping import MappingError
@@ -299,3 +303,20 @@ def test_a_where_that_is_no_condition(tmp_path: Path) -> None:
 def test_a_day_is_complete_only_after_its_events(tmp_path: Path) -> None:
     problem = only(write_folder(tmp_path / "in", mapping=f"complete_to = {date(2026, 3, 4)}\n"))
     assert problem.what == "is before the newest event, 2026-03-05"
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_files(tmp_path: Path) -> None:
+    """Two million lines with 400 MB for DuckDB; ten million with a gigabyte are in the decision record."""
+    measured = subprocess.run(
+        [sys.executable, "-m", "benchmarks.folder", "--lines", "2000000", "--memory", "400MB"],
+        cwd=Path(metro_assets.__file__).parents[1],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert "0 problems, 2,000,000 lines" in measured.stdout, measured.stdout + measured.stderr
+    peak = int(measured.stdout.rsplit("peak ", 1)[1].split(" ")[0].replace(",", ""))
+    assert peak < 400 + 300

@@ -62,23 +62,23 @@ TRIES = (
             f"both, penalty {penalty:g}",
             {"listwise_penalty": penalty},
         )
-        for penalty in (1.0, 3.0, 10.0, 30.0, 100.0)
+        for penalty in (3.0, 10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
     ),
     Try(
         Entrant("listwise_sets_only", ListwiseRanker, SET_FEATURES),
         "without the named features",
-        {"listwise_penalty": 10.0},
+        {"listwise_penalty": 300.0},
     ),
     Try(
         Entrant("listwise_no_terms", ListwiseRanker, _without(*OFFER_TERMS)),
         "without what the coupon's number says",
-        {"listwise_penalty": 10.0},
+        {"listwise_penalty": 300.0},
     ),
     *(
         Try(
             Entrant(f"listwise_{name}_{value:g}", ListwiseRanker, ALL_FEATURES),
             f"{name} {value:g} days",
-            {"listwise_penalty": 10.0},
+            {"listwise_penalty": 300.0},
             {name: value},
         )
         for name, value in (

@@ -13,7 +13,8 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
     evaluation   evaluation_metrics
 
 Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `storage` (tables and
-models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster wiring), `definitions`, `cli`.
+models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster wiring), `definitions`, `cli`,
+`studies` (the stages' functions measured on third-party data; nobody imports it).
 
 Time is one rule: the run for a date knows what was recorded strictly before that date, and nothing else.
 """

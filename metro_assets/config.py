@@ -116,7 +116,7 @@ class Ranking(Section):
     learning_rate: float = Field(0.1, gt=0, description="shrinkage")
     minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
-    listwise_penalty: float = Field(10.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
+    listwise_penalty: float = Field(300.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
 
     @model_validator(mode="after")
     def _windows_are_long_enough(self) -> Self:

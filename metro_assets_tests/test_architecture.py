@@ -48,6 +48,8 @@ def allowed(path: Path) -> set[str]:
         return WORDS | {"storage"}
     if room in WORDS:
         return WORDS
+    if room == "studies":
+        return {*WORDS, *STAGES, "storage", "studies"}
     return {*WORDS, *STAGES, "storage", "orchestration", "cli", "definitions"}
 
 

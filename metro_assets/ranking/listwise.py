@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Self
 
 import numpy as np
@@ -36,19 +36,27 @@ class ListwiseRanker:
     @classmethod
     def fit(cls, train: Examples, validation: Examples | None, settings: Ranking, seed: int, threads: int) -> Self:
         """Fit order and head by penalised maximum likelihood; there is nothing to stop early."""
-        plain = LogisticRanker.fit(train, None, settings, seed, threads)
         if train.label.min() == train.label.max():
-            return cls(plain)
-        columns, *_ = standardised(train)
+            return cls(LogisticRanker.fit(train, None, settings, seed, threads))
+        columns, mean, scale, marked = standardised(train)
         order = listwise_coefficients(columns, train.label, train.list_id, train.weight, settings.listwise_penalty)
         is_customers = np.isin(train.feature_names, CUSTOMER_FEATURES)
         of_customer = columns[:, : len(is_customers)][:, is_customers]
         score = columns.astype(np.float64) @ order
         head = LogisticRegression(C=settings.l2_strength, solver="newton-cholesky", tol=1e-6)
-        head.fit(np.column_stack([score, of_customer]), train.label, sample_weight=train.weight)
+        head.fit(np.column_stack([score, of_customer.astype(np.float64)]), train.label, sample_weight=train.weight)
         coefficients = head.coef_[0, 0] * order
         coefficients[: len(is_customers)][is_customers] += head.coef_[0, 1:]
-        return cls(replace(plain, coefficients=coefficients.tolist(), intercept=float(head.intercept_[0])))
+        return cls(
+            LogisticRanker(
+                mean=mean.tolist(),
+                scale=scale.tolist(),
+                marked=marked.tolist(),
+                coefficients=coefficients.tolist(),
+                intercept=float(head.intercept_[0]),
+                features=list(train.feature_names),
+            )
+        )
 
     def refit(self, examples: Examples, settings: Ranking, seed: int, threads: int) -> Self:
         """Fit anew; the complexity is the penalty, which stays."""

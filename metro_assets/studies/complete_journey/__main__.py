@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -38,34 +39,34 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Folder that the converter wrote.", exists=True, file_okay=False)],
     output: Annotated[Path, typer.Option(help="Folder for the tables of results.")] = Path("docs/complete-journey"),
     part: Annotated[list[Part] | None, typer.Option(help="Only this part; may be repeated.")] = None,
+    maximum_rows: Annotated[int, typer.Option(help="Rows that a ranker learns from; beyond, lists are sampled.")] = (
+        Ranking().maximum_rows
+    ),
     threads: Annotated[int, typer.Option(min=1, help="Threads of DuckDB and LightGBM.")] = 2,
 ) -> None:
     """Rank the coupons of Complete Journey's campaigns and write how well each ranker did."""
     started = time.perf_counter()
     output.mkdir(parents=True, exist_ok=True)
-    ranking, evaluation = Ranking(), Evaluation()
+    ranking, evaluation = Ranking(maximum_rows=maximum_rows), Evaluation()
     with duckdb.connect(config={"memory_limit": "5GB", "threads": threads}) as connection:
         history = history_of(folder, connection)
         campaigns = [one for one in campaigns_of(history) if one.campaign_id not in WITHOUT_HISTORY]
         days = sorted({campaign.first_date for campaign in campaigns})
 
+        @cache
         def matrix(features: Features) -> Relation:
             return matrix_of(history, days, features)
 
         parts = part or list(Part)
-        if Part.TRIES in parts:
-            tries = judge_tries(TRIES, matrix, campaigns, evaluation, SEED, threads)
-            tries.write_csv(output / "tries.csv", float_precision=4)
-        if Part.GIVEN in parts or Part.ROLLING in parts:
-            rows = matrix(Features())
         if Part.GIVEN in parts:
-            scored = score_fold(rows, given_split(), campaigns, ENTRANTS, ranking, SEED, threads)
+            scored = score_fold(matrix(Features()), given_split(), campaigns, ENTRANTS, ranking, SEED, threads)
             _write(scored.rows, output / "given.csv", evaluation)
             for policy, exposed in scored.rows.partition_by("policy", as_dict=True).items():
                 _write(exposed, output / f"given_{policy[0]}.csv", evaluation)
         if Part.ROLLING in parts:
             folds = [
-                score_fold(rows, fold, campaigns, ENTRANTS, ranking, SEED, threads) for fold in rolling_folds(campaigns)
+                score_fold(matrix(Features()), fold, campaigns, ENTRANTS, ranking, SEED, threads)
+                for fold in rolling_folds(campaigns)
             ]
             together = pl.concat([fold.rows for fold in folds])
             _write(together, output / "rolling.csv", evaluation)
@@ -89,6 +90,11 @@ def main(
                 for window_days in (Features().window_days, WINDOW_DAYS)
             ]
             pl.concat(baskets).write_csv(output / "baskets.csv", float_precision=4)
+        if Part.TRIES in parts:
+            tried = []
+            for row in judge_tries(TRIES, matrix, campaigns, evaluation, SEED, threads):
+                tried.append(row)
+                pl.DataFrame(tried).write_csv(output / "tries.csv", float_precision=4)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     typer.echo(f"{time.perf_counter() - started:.0f} s, {peak:,.0f} MiB at most")
 

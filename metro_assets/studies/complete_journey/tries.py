@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ INNER = tuple(range(8, 14))
 LEFT_OUT = (8, 13)
 """Large campaigns that are predicted from all other training campaigns: the earliest folds learn from 91 redemptions,
 the test from 1,180, and a choice must hold for the latter. Later labels say nothing of the test campaigns."""
+MAXIMUM_ROWS = 100_000
+"""Rows that a try learns from; beyond, lists are sampled as the platform samples them."""
 OFFER_TERMS = ("offer_value_ron", "offer_minimum_quantity", "is_supplier_funded", "discount_depth")
 
 
@@ -60,23 +62,23 @@ TRIES = (
             f"both, penalty {penalty:g}",
             {"listwise_penalty": penalty},
         )
-        for penalty in (1.0, 3.0, 10.0, 30.0, 100.0)
+        for penalty in (3.0, 10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1000.0)
     ),
     Try(
         Entrant("listwise_sets_only", ListwiseRanker, SET_FEATURES),
         "without the named features",
-        {"listwise_penalty": 10.0},
+        {"listwise_penalty": 300.0},
     ),
     Try(
         Entrant("listwise_no_terms", ListwiseRanker, _without(*OFFER_TERMS)),
         "without what the coupon's number says",
-        {"listwise_penalty": 10.0},
+        {"listwise_penalty": 300.0},
     ),
     *(
         Try(
             Entrant(f"listwise_{name}_{value:g}", ListwiseRanker, ALL_FEATURES),
             f"{name} {value:g} days",
-            {"listwise_penalty": 10.0},
+            {"listwise_penalty": 300.0},
             {name: value},
         )
         for name, value in (
@@ -96,34 +98,28 @@ def judge_tries(
     evaluation: Evaluation,
     seed: int,
     threads: int,
-) -> pl.DataFrame:
-    """One row per try: NDCG@10 over the inner folds with its interval and the paired difference to repeat purchase."""
-    matrices = dict[str, Relation]()
-    rows = []
-    for attempt in tries:
+) -> Iterator[dict[str, Any]]:
+    """One row per try: NDCG@10 over the inner folds with its interval and the paired difference to repeat purchase.
+
+    The orders that need no learning come with the first.
+    """
+    for number, attempt in enumerate(tries):
         started = time.perf_counter()
-        features = Features(**attempt.features)
-        key = features.model_dump_json()
-        if key not in matrices:
-            matrices[key] = matrix(features)
-        name = attempt.entrant.name
+        rows = matrix(Features(**attempt.features))
+        ranking = Ranking(**{"maximum_rows": MAXIMUM_ROWS} | attempt.ranking)
         parts = [
-            score_fold(
-                matrices[key], fold, campaigns, [attempt.entrant], Ranking(**attempt.ranking), seed, threads
-            ).rows
+            score_fold(rows, fold, campaigns, [attempt.entrant], ranking, seed, threads).rows
             for fold in inner_folds(campaigns)
         ]
         # a list that both kinds of fold judge is two lists here
         scored = pl.concat(
-            part.with_columns(slate_id=pl.col("slate_id") + number * 10_000_000) for number, part in enumerate(parts)
+            part.with_columns(slate_id=pl.col("slate_id") + fold * 10_000_000) for fold, part in enumerate(parts)
         )
-        rows.append(_row(name, attempt.what, scored, evaluation, seed) | {"seconds": time.perf_counter() - started})
-        if attempt is tries[0]:
-            baselines = [
-                _row(other, "an order that needs no learning", scored, evaluation, seed)
-                for other in ("random", *BASELINES)
-            ]
-    return pl.DataFrame([*baselines, *rows])
+        if number == 0:
+            for name in ("random", *BASELINES):
+                yield _row(name, "an order that needs no learning", scored, evaluation, seed) | {"seconds": 0.0}
+        row = _row(attempt.entrant.name, attempt.what, scored, evaluation, seed)
+        yield row | {"seconds": time.perf_counter() - started}
 
 
 def inner_folds(campaigns: Sequence[Campaign]) -> list[Fold]:

@@ -7,7 +7,6 @@ with redeemed as (
 
 select
     lines.order_id,
-    lines.customer_id,
     lines.product_id,
     lines.quantity,
     (lines.paid_value / lines.quantity::double)::decimal(9, 2) as unit_price_ron,

@@ -1,5 +1,5 @@
--- coupon, household and day, once; on a line of that day that the coupon covers, else on any basket of the day, else (of
--- that day's baskets no goods are left) on the nearest one
+-- coupon, household and day, once; on a line of that day that the coupon covers, else on any basket of the day, else (no
+-- goods are left in that day's baskets) on none
 with redeemed as (
     select distinct
         redemptions.household_id::integer as customer_id,
@@ -35,12 +35,15 @@ visited as (
         redeemed.offer_id,
         redeemed.redeemed_date,
         orders.order_id,
-        orders.ordered_at
+        orders.ordered_at,
+        anchors.product_id
     from redeemed
-    inner join orders using (customer_id)
+    inner join orders
+        on redeemed.customer_id = orders.customer_id and redeemed.redeemed_date = orders.ordered_at::date
+    inner join offer_products as anchors on redeemed.offer_id = anchors.offer_id and anchors.is_anchor
     qualify row_number() over (
         partition by redeemed.customer_id, redeemed.offer_id, redeemed.redeemed_date
-        order by abs(orders.ordered_at::date - redeemed.redeemed_date), orders.net_ron desc, orders.order_id
+        order by orders.net_ron desc, orders.order_id
     ) = 1
 )
 
@@ -52,16 +55,11 @@ select
     redeemed.offer_id,
     impressions.impression_id,
     coalesce(covered.order_id, visited.order_id) as order_id,
-    coalesce(covered.product_id, anchors.product_id) as product_id,
-    case
-        when covered.ordered_at is not null then covered.ordered_at
-        when visited.ordered_at::date = redeemed.redeemed_date then visited.ordered_at
-        else redeemed.redeemed_date::timestamp
-    end as redeemed_at,
+    coalesce(covered.product_id, visited.product_id) as product_id,
+    coalesce(covered.ordered_at, visited.ordered_at, redeemed.redeemed_date::timestamp) as redeemed_at,
     coalesce(covered.coupon_value, 0)::decimal(9, 2) as discount_ron
 from redeemed
 left join covered using (customer_id, offer_id, redeemed_date)
-inner join visited using (customer_id, offer_id, redeemed_date)
-inner join offer_products as anchors on redeemed.offer_id = anchors.offer_id and anchors.is_anchor
+left join visited using (customer_id, offer_id, redeemed_date)
 left join impressions on redeemed.customer_id = impressions.customer_id and redeemed.offer_id = impressions.offer_id
 order by redemption_id

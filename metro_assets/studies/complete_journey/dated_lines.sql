@@ -1,6 +1,7 @@
 -- order lines on the day of their order
 select
     order_items.*,
+    orders.customer_id,
     orders.run_date,
     orders.recorded_date
 from order_items

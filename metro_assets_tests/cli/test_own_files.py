@@ -102,8 +102,8 @@ def test_the_example_goes_from_files_to_offers(tmp_path: Path) -> None:
     folder, root = write_example(tmp_path / "in"), tmp_path / "warehouse"
     done = metro("run", "--source", folder, "--no-backtest", warehouse=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    reader = RecommendationReader(root, ENGINE)
-    slate = reader.recommendations_of(reader.find_customer("K-017").customer_id)
+    opened = RecommendationReader(root, ENGINE).in_force()
+    slate = opened.slate(opened.find_customer("K-017").customer_id)
     assert slate.run_date == today()
     assert len(slate.offers) == 10
     assert slate.offers[0].saving_ron is not None
@@ -158,9 +158,9 @@ def test_a_company_that_starts_today_gets_the_order_of_retrieval_and_is_told_so(
     done = metro("run", "--source", folder, "--date", LAST + timedelta(days=1), "--no-backtest", warehouse=root)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no ranker could be fitted yet" in done.stdout
-    reader = RecommendationReader(root, ENGINE)
-    assert reader.algorithms() == [UNRANKED]
-    slate = reader.recommendations_of(reader.some_customer())
+    opened = RecommendationReader(root, ENGINE).in_force()
+    assert opened.algorithms == [UNRANKED]
+    slate = opened.slate(opened.some_customer())
     assert len(slate.offers) == 10
     assert {offer.channel for offer in slate.offers} == {"STORE"}
     assert {(offer.saving_ron, offer.expected_margin_ron, offer.category) for offer in slate.offers} == {

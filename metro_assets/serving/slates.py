@@ -70,11 +70,6 @@ class Slates:
             f'"algorithm":{json.dumps(algorithm)},"is_champion":{json.dumps(self.is_champion)},"offers":['
         ).encode()
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of text in memory."""
-        return len(self._own) + sum(map(len, self._shared)) + sum(map(len, self._customers.values()))
-
     def __contains__(self, customer_id: int) -> bool:
         """Whether the customer is known; offers or not."""
         return customer_id in self._customers

@@ -27,7 +27,14 @@ MODELS = {"logistic_ranker", "boosted_trees_ranker", "champion"}
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
 DERIVED = sorted(set(contracts()) - set(SOURCE_TABLES))
-ONE_DATE = MODELS | {"holdout_scores", "scored_candidates", "drift_log", "evaluation_metrics", "pipeline_runs"}
+ONE_DATE = MODELS | {
+    "holdout_scores",
+    "scored_candidates",
+    "drift_log",
+    "evaluation_metrics",
+    "promotion_gates",
+    "pipeline_runs",
+}
 """Assets that a backfill gives a run per date: fitted models and what is measured with them."""
 
 STATE_WINDOWS = {
@@ -51,6 +58,7 @@ STATE_WINDOWS = {
     "logistic_ranker": {"training_examples": (-61, 0)},
     "boosted_trees_ranker": {"training_examples": (-61, 0)},
     "drift_log": {"training_examples": (-13, 0)},
+    "promotion_gates": {"holdout_scores": (-6, 0)},
 }
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
@@ -244,6 +252,7 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "training_examples",
         "interaction_features",
         "recommendation_shortfalls",
+        "promotion_gates",
         "drift_log",
     }
 
@@ -258,6 +267,7 @@ def test_opinions_warn_and_promises_block() -> None:
     assert warnings == {
         ("champion", "auc_and_ndcg_agree"),
         ("champion", "is_not_too_good"),
+        ("champion", "all_are_fitted"),
         ("drift_log", "drift_is_not_significant"),
     }
 

@@ -12,9 +12,9 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
     monitoring   drift_log, pipeline_runs
     evaluation   evaluation_metrics
 
-Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `storage` (tables and
-models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster wiring), `definitions`, `cli`,
-`studies` (the stages' functions measured on third-party data; nobody imports it).
+Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `draws` (chance by
+hash), `storage` (tables and models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster
+wiring), `definitions`, `cli`, `studies` (the stages' functions measured on third-party data; nobody imports it).
 
 Time is one rule: the run for a date knows what was recorded strictly before that date, and nothing else.
 """

@@ -139,6 +139,10 @@ class Selection(Section):
     slate_size: int = Field(10, ge=1, le=100, description="offers per customer")
     maximum_per_category: int = Field(3, ge=1, description="offers of one category in a slate")
     maximum_weekly_exposures: int = Field(3, ge=1, description="times one offer may be shown to one customer in 7 days")
+    sampled_slates: int = Field(32, ge=1, description="slates of which the Thompson policy serves one, per customer")
+    exploration_budget: int = Field(
+        3, ge=0, description="places of a sampled slate that may differ from the slate of the posterior's mean"
+    )
     redemption_days: int = Field(
         60,
         ge=1,

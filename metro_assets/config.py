@@ -165,6 +165,13 @@ class Evaluation(Section):
         10_000, ge=100, description="customers whose pool is judged; beyond it, customers are sampled uniformly"
     )
     bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of customers")
+    off_policy_days: int = Field(7, ge=1, description="days of settled exploration slates behind policy_estimates")
+    propensity_floor: float = Field(
+        0.001, gt=0, le=1, description="logged propensities below it count as it: bounds the weights by its inverse"
+    )
+    minimum_effective_sample: float = Field(
+        100.0, ge=1, description="effective rows below which no off-policy estimate is reported"
+    )
 
 
 class Monitoring(Section):

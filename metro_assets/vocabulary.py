@@ -161,6 +161,16 @@ class Protocol(StrEnum):
     POOL = "POOL"
 
 
+class Estimator(StrEnum):
+    """Estimators of what a policy would earn, from the log of another (evaluation/off_policy.py)."""
+
+    IPS = "ips"
+    SNIPS = "snips"
+    REPLAY = "replay"
+    DIRECT_METHOD = "direct_method"
+    DOUBLY_ROBUST = "doubly_robust"
+
+
 class Severity(StrEnum):
     """Severity of a population stability index."""
 

@@ -155,6 +155,18 @@ class Selection(Section):
     reason_saving_share: float = Field(0.01, description="share off the usual price from which it is a reason")
 
 
+class Bandit(Section):
+    """Bayesian logistic regression behind Thompson sampling: log odds of redemption, features standardised."""
+
+    prior_rate: float = Field(0.02, gt=0, lt=1, description="redemption rate that the prior's intercept stands at")
+    intercept_sd: float = Field(2.0, gt=0, description="prior standard deviation of the intercept")
+    coefficient_sd: float = Field(1.0, gt=0, description="prior standard deviation of every other coefficient")
+    offer_sd: float = Field(0.3, gt=0, description="standard deviation of what features do not say of an offer")
+    kept_share: float = Field(
+        0.99, gt=0, le=1, description="share of what was learned that is kept from one day to the next"
+    )
+
+
 class Evaluation(Section):
     """Offline metrics."""
 
@@ -230,6 +242,7 @@ class Settings(BaseSettings):
     candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
+    bandit: Bandit = Field(default_factory=Bandit, description="the posterior of Thompson sampling")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")

@@ -20,15 +20,17 @@ from metro_assets.evaluation.bootstrap import interval, resampled_means
 from metro_assets.metrics import Floats, Integers
 from metro_assets.vocabulary import Estimator
 
-SCHEMA = {
-    "estimator": pl.String,
-    "value": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "effective_sample_size": pl.Float64,
-    "is_reported": pl.Boolean,
-    "reason": pl.String,
-}
+SCHEMA = pl.Schema(
+    {
+        "estimator": pl.String,
+        "value": pl.Float64,
+        "lower": pl.Float64,
+        "upper": pl.Float64,
+        "effective_sample_size": pl.Float64,
+        "is_reported": pl.Boolean,
+        "reason": pl.String,
+    }
+)
 MODELLED = (Estimator.DIRECT_METHOD, Estimator.DOUBLY_ROBUST)
 """Estimators that need a model of the reward."""
 

@@ -30,15 +30,17 @@ Flags = npt.NDArray[np.bool_]
 CELLS_AT_A_TIME = 250_000
 """Draws of a block of customers (customers x slates x candidates): two megabytes, what a core keeps near."""
 NO_OFFER = -1
-SCHEMA = {
-    "customer_id": pl.Int32,
-    "algorithm": pl.String,
-    "rank": pl.Int8,
-    "offer_id": pl.Int32,
-    "score": pl.Float32,
-    "propensity": pl.Float64,
-    "is_explored": pl.Boolean,
-}
+SCHEMA = pl.Schema(
+    {
+        "customer_id": pl.Int32,
+        "algorithm": pl.String,
+        "rank": pl.Int8,
+        "offer_id": pl.Int32,
+        "score": pl.Float32,
+        "propensity": pl.Float64,
+        "is_explored": pl.Boolean,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def choose_by_sampling(
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(lambda block: _served(block, run_date, settings, seed), blocks))
     served = pl.concat(parts).with_columns(algorithm=pl.lit(rows["algorithm"][0]))
-    return served.select(list(SCHEMA)).cast(pl.Schema(SCHEMA)).sort("customer_id", "rank")
+    return served.select(list(SCHEMA)).cast(SCHEMA).sort("customer_id", "rank")
 
 
 def greedy_slates(

@@ -161,9 +161,9 @@ class Bandit(Section):
     prior_rate: float = Field(0.02, gt=0, lt=1, description="redemption rate that the prior's intercept stands at")
     intercept_sd: float = Field(2.0, gt=0, description="prior standard deviation of the intercept")
     coefficient_sd: float = Field(1.0, gt=0, description="prior standard deviation of every other coefficient")
-    offer_sd: float = Field(0.3, gt=0, description="standard deviation of what features do not say of an offer")
+    offer_sd: float = Field(0.15, gt=0, description="standard deviation of what features do not say of an offer")
     kept_share: float = Field(
-        0.99, gt=0, le=1, description="share of what was learned that is kept from one day to the next"
+        0.98, gt=0, le=1, description="share of what was learned that is kept from one day to the next"
     )
 
 

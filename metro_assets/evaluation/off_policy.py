@@ -22,13 +22,13 @@ from metro_assets.vocabulary import Estimator
 
 SCHEMA = pl.Schema(
     {
-        "estimator": pl.String,
-        "value": pl.Float64,
-        "lower": pl.Float64,
-        "upper": pl.Float64,
-        "effective_sample_size": pl.Float64,
-        "is_reported": pl.Boolean,
-        "reason": pl.String,
+        "estimator": pl.String(),
+        "value": pl.Float64(),
+        "lower": pl.Float64(),
+        "upper": pl.Float64(),
+        "effective_sample_size": pl.Float64(),
+        "is_reported": pl.Boolean(),
+        "reason": pl.String(),
     }
 )
 MODELLED = (Estimator.DIRECT_METHOD, Estimator.DOUBLY_ROBUST)

@@ -32,13 +32,13 @@ CELLS_AT_A_TIME = 250_000
 NO_OFFER = -1
 SCHEMA = pl.Schema(
     {
-        "customer_id": pl.Int32,
-        "algorithm": pl.String,
-        "rank": pl.Int8,
-        "offer_id": pl.Int32,
-        "score": pl.Float32,
-        "propensity": pl.Float64,
-        "is_explored": pl.Boolean,
+        "customer_id": pl.Int32(),
+        "algorithm": pl.String(),
+        "rank": pl.Int8(),
+        "offer_id": pl.Int32(),
+        "score": pl.Float32(),
+        "propensity": pl.Float64(),
+        "is_explored": pl.Boolean(),
     }
 )
 

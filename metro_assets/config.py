@@ -31,7 +31,7 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 LIBRARIES: dict[Algorithm, tuple[str, ...]] = {}
 """What an algorithm needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
-SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES)
+SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.THOMPSON)
 """Every algorithm that the pipeline can fit and score, simplest first."""
 
 
@@ -97,6 +97,18 @@ class Candidates(Section):
     )
 
 
+class Bandit(Section):
+    """Bayesian logistic regression behind Thompson sampling: log odds of redemption, features standardised."""
+
+    prior_rate: float = Field(0.02, gt=0, lt=1, description="redemption rate that the prior's intercept stands at")
+    intercept_sd: float = Field(2.0, gt=0, description="prior standard deviation of the intercept")
+    coefficient_sd: float = Field(1.0, gt=0, description="prior standard deviation of every other coefficient")
+    offer_sd: float = Field(0.15, gt=0, description="standard deviation of what features do not say of an offer")
+    kept_share: float = Field(
+        0.98, gt=0, le=1, description="share of what was learned that is kept from one day to the next"
+    )
+
+
 class Ranking(Section):
     """Learning P(redemption) from impressions; windows count back from the newest impression with a settled label."""
 
@@ -133,6 +145,7 @@ class Ranking(Section):
     refit_days: int = Field(7, ge=1, description="days for which a costly model is kept before it is fitted anew")
     minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
+    bandit: Bandit = Field(default_factory=Bandit, description="the posterior of Thompson sampling")
     listwise_penalty: float = Field(300.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
 
     @field_validator("algorithms")
@@ -180,18 +193,6 @@ class Selection(Section):
     reason_nearby_buyers: int = Field(5, ge=1, description="buyers of the same trade and county that make a reason")
     reason_type_share: float = Field(0.10, description="share of a trade's buyers from which it is a reason")
     reason_saving_share: float = Field(0.01, description="share off the usual price from which it is a reason")
-
-
-class Bandit(Section):
-    """Bayesian logistic regression behind Thompson sampling: log odds of redemption, features standardised."""
-
-    prior_rate: float = Field(0.02, gt=0, lt=1, description="redemption rate that the prior's intercept stands at")
-    intercept_sd: float = Field(2.0, gt=0, description="prior standard deviation of the intercept")
-    coefficient_sd: float = Field(1.0, gt=0, description="prior standard deviation of every other coefficient")
-    offer_sd: float = Field(0.15, gt=0, description="standard deviation of what features do not say of an offer")
-    kept_share: float = Field(
-        0.98, gt=0, le=1, description="share of what was learned that is kept from one day to the next"
-    )
 
 
 class Evaluation(Section):
@@ -269,7 +270,6 @@ class Settings(BaseSettings):
     candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
-    bandit: Bandit = Field(default_factory=Bandit, description="the posterior of Thompson sampling")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")

@@ -218,6 +218,8 @@ CONTEXT_FEATURES = (
     "anchor_code",
 )
 """What a customer and an offer are, as codes: no order, only equality; for rankers that learn a place for each."""
+OFFER_CODE = "offer_code"
+"""The offer itself as a column of a feature matrix: the low 24 bits of its id, exact in single precision."""
 NEXT_ITEM_FEATURE = "next_item_score"
 """What a model of purchase sequences says of an offer's products."""
 SET_FEATURES = (

@@ -14,6 +14,7 @@ from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
+from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
 from metro_assets.ranking.examples import labelled, why_unfit, windows_before, with_customer_codes, with_offer_codes
 from metro_assets.ranking.fitting import (
     SUSPICIOUS_AUC_WITHIN_LISTS,
@@ -22,8 +23,10 @@ from metro_assets.ranking.fitting import (
     load_holdout,
     load_scorer,
     no_holdout,
+    partition_seed,
 )
 from metro_assets.ranking.scoring import retrieval_order, score_pool
+from metro_assets.ranking.settled import belief_at, belief_frame, belief_of
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
@@ -32,7 +35,9 @@ ALGORITHMS = RANKING.algorithms
 MODELS = {algorithm: f"{algorithm}{RANKER_SUFFIX}" for algorithm in ALGORITHMS}
 COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
 """Fitted anew once a week, not every day."""
-READS_CODES = {Algorithm.WIDE_DEEP}
+READS_CODES = {Algorithm.WIDE_DEEP, Algorithm.THOMPSON}
+EXPLORES = {Algorithm.THOMPSON}
+"""Never the champion by a metric of its order: what exploring earns, no order of the past can say."""
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
 TODAY = days(0, 0)
@@ -57,6 +62,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             "training_examples": EXAMPLES,
             "redemptions": OUTCOMES,
             **(described if algorithm in READS_CODES else {}),
+            **({"bandit_posterior": TODAY} if algorithm is Algorithm.THOMPSON else {}),
         },
         partitions_def=daily,
         backfill_policy=ONE_DATE_A_RUN,
@@ -88,6 +94,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"not fitted": why})
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
         windows = windows_before(run_date, first_shown, settings.ranking)
+        belief = belief_of(descriptions["bandit_posterior"].pl()) if algorithm is Algorithm.THOMPSON else None
         fitted = fit_ranker(
             algorithm,
             rows,
@@ -97,6 +104,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             settings.seed,
             settings.engine.threads,
             settings.monitoring.bins,
+            None if belief is None else BayesianLogisticRanker(belief, settings.ranking.bandit.offer_sd),
         )
         path = models.save(MODELS[algorithm], run_date, fitted.files(), fitted.metadata)
         return dg.MaterializeResult(metadata=_shown(fitted.metadata, str(path), fitted.reliability))
@@ -126,9 +134,41 @@ KINDS = {
     Algorithm.BOOSTED_TREES: "lightgbm",
     Algorithm.WIDE_DEEP: "pytorch",
     Algorithm.SASREC: "pytorch",
+    Algorithm.THOMPSON: "scipy",
 }
 """Rankers with the library that each is fitted by, as the web UI shows it."""
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
+
+
+@table_asset(
+    ins={
+        "training_examples": EXAMPLES,
+        "redemptions": OUTCOMES,
+        "offers": TODAY,
+        "bandit_posterior": days(-1, -1, may_be_missing=True),
+    },
+    kinds=("scipy",),
+    takes_range=False,
+)
+def bandit_posterior(
+    context: dg.AssetExecutionContext,
+    training_examples: duckdb.DuckDBPyRelation,
+    redemptions: duckdb.DuckDBPyRelation,
+    offers: duckdb.DuckDBPyRelation,
+    customers: duckdb.DuckDBPyRelation,
+    bandit_posterior: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> pl.DataFrame:
+    """The belief of the day before, moved by the impressions that settled on the date; else by all that have."""
+    if Algorithm.THOMPSON not in settings.ranking.algorithms:
+        return belief_frame(None)
+    run_date = date.fromisoformat(context.partition_key)
+    examples = with_customer_codes(training_examples, customers)
+    yesterday = belief_of(bandit_posterior)
+    seed = partition_seed(settings.seed, Algorithm.THOMPSON, run_date)
+    belief = belief_at(yesterday, examples, redemptions, offers, run_date, settings.ranking, seed)
+    context.add_output_metadata({"begins with": "all that has settled" if yesterday is None else "the day before"})
+    return belief_frame(belief)
 
 
 @dg.asset(
@@ -258,7 +298,7 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
 
 def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[str, float]]:
     found = {}
-    for algorithm in _fitted(models, run_date):
+    for algorithm in set(_fitted(models, run_date)) - EXPLORES:
         version = models.scoring_version(MODELS[algorithm], run_date)
         found[str(algorithm)] = models.metadata(version.name, version.run_date)["metrics"]["validation"]
     return found
@@ -275,4 +315,8 @@ def _fitted(models: ModelStore, run_date: date) -> list[Algorithm]:
     ]
 
 
-ranking_checks = [contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT), contract_checks("scored_candidates")]
+ranking_checks = [
+    contract_checks("bandit_posterior", may_be_empty=True),
+    contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT),
+    contract_checks("scored_candidates"),
+]

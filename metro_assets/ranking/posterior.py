@@ -85,7 +85,7 @@ def prior(rows: Rows, feature_names: Sequence[str], codes: Sequence[str], settin
     known = np.where(is_missing.all(axis=0), np.float32(0.0), values).astype(np.float64)
     shift, scale = np.nan_to_num(np.nanmean(known, axis=0)), np.nanstd(known, axis=0)
     scale = np.where(scale > 1e-9, scale, 1.0)
-    marks = [measured[place] + MISSING for place in np.flatnonzero(is_missing.any(axis=0))]
+    marks = [measured[place] + MISSING for place in np.flatnonzero(is_missing.any(axis=0) & ~is_missing.all(axis=0))]
     levels = []
     for name in codes:
         seen = np.unique(rows.features[:, feature_names.index(name)])
@@ -161,28 +161,31 @@ def restricted(belief: Belief, offer_id: Integers) -> Belief:
     )
 
 
-def log_odds(belief: Belief, features: Singles, offer_id: Integers, settings: Bandit) -> tuple[Singles, Singles]:
-    """Mean and standard deviation of the log odds of redemption if shown at the top, [n] each."""
-    # One more offer at the end stands for those of which nothing is known.
+def log_odds(belief: Belief, features: Singles, offer: Integers, offer_sd: float) -> tuple[Singles, Singles]:
+    """Mean and standard deviation of the log odds of redemption if shown at the top, [n] each.
+
+    Parameters
+    ----------
+    offer : place of the row's offer in the belief, [n]; its length for an offer that the belief does not know.
+    offer_sd : standard deviation of the effect of such an offer.
+    """
+    # The last stands for the offers of which nothing is known.
     effect = np.append(belief.offer_mean, 0.0).astype(np.float32)
-    variance = np.append(belief.offer_variance, settings.offer_sd**2).astype(np.float32)
+    variance = np.append(belief.offer_variance, offer_sd**2).astype(np.float32)
     slope = np.vstack([belief.offer_slope, np.zeros(len(belief.names))]).astype(np.float32)
-    place = np.searchsorted(belief.offer_id, offer_id)
-    is_known = np.append(belief.offer_id, -1)[place] == offer_id
-    place = np.where(is_known, place, len(belief.offer_id))
     root = np.linalg.cholesky(belief.covariance).astype(np.float32)
     coefficients = belief.mean.astype(np.float32)
     mean, sd = np.empty(len(features), np.float32), np.empty(len(features), np.float32)
     columns = np.zeros((ROWS_PER_BLOCK, len(belief.names)), dtype=np.float32)
     for start in range(0, len(features), ROWS_PER_BLOCK):
         own = slice(start, min(start + ROWS_PER_BLOCK, len(features)))
-        size, offer = own.stop - own.start, place[own]
+        size, known = own.stop - own.start, offer[own]
         columns[:size] = _columns(belief, features[own], np.ones(size, np.float32))
-        mean[own] = np.einsum("ij,j->i", columns[:size], coefficients) + effect[offer]
-        columns[:size] -= slope[offer]
+        mean[own] = np.einsum("ij,j->i", columns[:size], coefficients) + effect[known]
+        columns[:size] -= slope[known]
         # Of a whole block, filled up or not: the last bits of a matrix product depend on the number of rows.
         spread = (columns @ root)[:size]
-        sd[own] = np.sqrt(np.einsum("ij,ij->i", spread, spread) + variance[offer])
+        sd[own] = np.sqrt(np.einsum("ij,ij->i", spread, spread) + variance[known])
     return mean, sd
 
 

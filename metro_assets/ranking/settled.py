@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import polars as pl
+from duckdb import ColumnExpression, ConstantExpression
 
 from metro_assets.config import Bandit, Ranking
 from metro_assets.ranking.examples import Examples, labelled, load_examples
 from metro_assets.ranking.posterior import Belief, Integers, Rows, forgotten, prior, restricted, updated
 from metro_assets.sql import Relation, query, values
+from metro_assets.vocabulary import OFFER_CODE, RANKING_FEATURES
 
 SCHEMA = pl.Schema(
     {
@@ -31,64 +34,84 @@ SCHEMA = pl.Schema(
     }
 )
 OFFER = "offer"
+CODES = ("segment_code",)
+"""What the belief reads beside the ranking features: each further code made nothing better (docs/bandit.md)."""
+FEATURE_NAMES = RANKING_FEATURES + CODES
+
+
+def belief_at(
+    yesterday: Belief | None,
+    training_examples: Relation,
+    redemptions: Relation,
+    offers: Relation,
+    run_date: date,
+    settings: Ranking,
+    seed: int,
+) -> Belief | None:
+    """The belief at the opening of the run date; None while no impression has settled.
+
+    Parameters
+    ----------
+    yesterday : the belief of the day before; without it all settled impressions are learned from in one pass.
+    training_examples : of the ranker's windows, with the codes of `CODES`.
+    offers : live on the run date.
+    """
+    belief = (
+        first_belief(training_examples, redemptions, run_date, settings, seed)
+        if yesterday is None
+        else next_belief(yesterday, training_examples, redemptions, run_date, settings, seed)
+    )
+    return None if belief is None else kept_effects(belief, training_examples, offers, run_date, settings)
 
 
 def first_belief(
-    training_examples: Relation,
-    redemptions: Relation,
-    run_date: date,
-    ranking: Ranking,
-    bandit: Bandit,
-    feature_names: tuple[str, ...],
-    codes: tuple[str, ...],
-    seed: int,
+    training_examples: Relation, redemptions: Relation, run_date: date, settings: Ranking, seed: int
 ) -> Belief | None:
-    """The prior and all settled impressions of the ranker's windows in one pass, older ones less; None without any."""
-    newest = run_date - timedelta(days=ranking.label_horizon_days)
-    window = (newest - timedelta(days=ranking.example_days - 1), newest)
-    known = labelled(training_examples, redemptions, run_date, ranking)
-    examples = load_examples(known, window, seed, ranking.maximum_rows, is_balanced=True, feature_names=feature_names)
-    if not len(examples):
-        return None
-    rows = _rows(examples, newest, bandit)
-    return updated(prior(rows, feature_names, codes, bandit), rows, bandit)
+    """The prior and all settled impressions of the ranker's windows in one pass; None without any."""
+    newest = run_date - timedelta(days=settings.label_horizon_days)
+    window = (newest - timedelta(days=settings.example_days - 1), newest)
+    known = labelled(training_examples, redemptions, run_date, settings)
+    examples = load_examples(known, window, seed, settings.maximum_rows, is_balanced=True, feature_names=FEATURE_NAMES)
+    return belief_from(examples, newest, settings.bandit) if len(examples) else None
+
+
+def belief_from(examples: Examples, newest: date, settings: Bandit) -> Belief:
+    """The belief after examples in one pass: those shown long before the newest day count less.
+
+    A code of the offer is not read as a feature: the belief has an effect for every offer.
+    """
+    names = tuple(name for name in examples.feature_names if name != OFFER_CODE)
+    rows = _rows(examples, newest, settings)
+    return updated(prior(rows, names, [name for name in CODES if name in names], settings), rows, settings)
 
 
 def next_belief(
-    belief: Belief,
-    training_examples: Relation,
-    redemptions: Relation,
-    run_date: date,
-    ranking: Ranking,
-    bandit: Bandit,
-    seed: int,
+    yesterday: Belief, training_examples: Relation, redemptions: Relation, run_date: date, settings: Ranking, seed: int
 ) -> Belief:
     """The belief of the day before after a day of forgetting, what settled on the run date, and late news."""
-    newest = run_date - timedelta(days=ranking.label_horizon_days)
-    known = labelled(training_examples, redemptions, run_date, ranking)
-    settled = load_examples(
-        known, (newest, newest), seed, ranking.maximum_rows, is_balanced=True, feature_names=belief.feature_names
+    day = timedelta(days=1)
+    newest = run_date - settings.label_horizon_days * day
+    known = labelled(training_examples, redemptions, run_date, settings)
+    load = partial(load_examples, seed=seed, maximum_rows=settings.maximum_rows, feature_names=FEATURE_NAMES)
+    settled = load(known, (newest, newest), is_balanced=True)
+    newly_redeemed = query(
+        __package__,
+        "newly_redeemed",
+        known=known,
+        known_before=labelled(training_examples, redemptions, run_date - day, settings),
+        parameters=values(newest_date=newest),
     )
-    late = load_examples(
-        query(
-            __package__,
-            "newly_redeemed",
-            known=known,
-            known_before=labelled(training_examples, redemptions, run_date - timedelta(days=1), ranking),
-            parameters=values(newest_date=newest),
-        ),
-        (date.min, newest),
-        seed,
-        ranking.maximum_rows,
-        feature_names=belief.feature_names,
-    )
-    rows = _together(_rows(settled, newest, bandit), _corrections(_rows(late, newest, bandit)))
-    return updated(forgotten(belief, bandit), rows, bandit)
+    late = load(newly_redeemed, (date.min, newest))
+    rows = _together(_rows(settled, newest, settings.bandit), _corrections(_rows(late, newest, settings.bandit)))
+    return updated(forgotten(yesterday, settings.bandit), rows, settings.bandit)
 
 
-def kept_effects(belief: Belief, training_examples: Relation, offers: Relation, run_date: date, horizon: int) -> Belief:
-    """The belief with the effects of offers that are live or whose newest impressions are still to settle."""
-    unsettled = training_examples.filter(f"shown_date > date '{run_date}' - {horizon}").select("offer_id")
+def kept_effects(
+    belief: Belief, training_examples: Relation, offers: Relation, run_date: date, settings: Ranking
+) -> Belief:
+    """The belief with the effects of offers that are live or were shown too lately to have settled."""
+    newest = ConstantExpression(run_date - timedelta(days=settings.label_horizon_days))
+    unsettled = training_examples.filter(ColumnExpression("shown_date") > newest).select("offer_id")
     ids = unsettled.union(offers.select("offer_id")).distinct().fetchnumpy()["offer_id"]
     return restricted(belief, np.asarray(ids, dtype=np.int64))
 
@@ -114,17 +137,17 @@ def belief_frame(belief: Belief | None) -> pl.DataFrame:
     )
 
 
-def belief_of(rows: pl.DataFrame, feature_names: tuple[str, ...]) -> Belief | None:
-    """The belief that `bandit_posterior` holds of a date; None where it has no rows."""
+def belief_of(rows: pl.DataFrame) -> Belief | None:
+    """The belief that `bandit_posterior` holds of a date; None where it has no rows, or other features than today's."""
     ordered = rows.sort("place")
     shared, offers = (ordered.filter(pl.col("offer_id").is_null() == is_shared) for is_shared in (True, False))
-    if shared.is_empty():
+    if not set(RANKING_FEATURES) <= set(shared["coefficient"]):
         return None
     covariance = np.array(shared["covariance"].to_list())
     of_offers = np.array(offers["covariance"].to_list()).reshape(len(offers), len(covariance) + 1)
     slope = -np.linalg.solve(covariance, of_offers[:, :-1].T).T
     return Belief(
-        feature_names=feature_names,
+        feature_names=FEATURE_NAMES,
         names=tuple(shared["coefficient"].to_list()),
         shift=shared["shift"].to_numpy(),
         scale=shared["scale"].to_numpy(),
@@ -137,14 +160,14 @@ def belief_of(rows: pl.DataFrame, feature_names: tuple[str, ...]) -> Belief | No
     )
 
 
-def _rows(examples: Examples, newest: date, bandit: Bandit) -> Rows:
+def _rows(examples: Examples, newest: date, settings: Bandit) -> Rows:
     """Examples as rows that count less the longer ago their outcome settled."""
     age: Integers = (np.datetime64(newest) - examples.shown_date.astype("datetime64[D]")).astype(np.int64)
     return Rows(
-        features=examples.features,
+        features=examples.features[:, [name != OFFER_CODE for name in examples.feature_names]],
         position=examples.position,
         label=examples.label.astype(np.float64),
-        weight=examples.weight * bandit.kept_share**age,
+        weight=examples.weight * settings.kept_share**age,
         offer_id=examples.offer_id,
     )
 

@@ -14,6 +14,7 @@ from metro_assets.ranking.posterior import (
     LOG_POSITION,
     Belief,
     Floats,
+    Integers,
     Rows,
     forgotten,
     log_odds,
@@ -42,6 +43,12 @@ def rows(count: int, seed: int = 0, effect: float = 1.0, offers: int = 5) -> Row
 
 def part(whole: Rows, chosen: slice) -> Rows:
     return Rows(*(getattr(whole, each.name)[chosen] for each in fields(Rows)))
+
+
+def places(belief: Belief, offer_id: Integers) -> Integers:
+    """Where the belief has each offer; its length for one that it does not have."""
+    known = belief.offer_id.tolist()
+    return np.array([known.index(offer) if offer in known else len(known) for offer in offer_id.tolist()])
 
 
 def columns_by_hand(belief: Belief, given: Rows) -> Floats:
@@ -112,7 +119,7 @@ def test_doubt_shrinks_with_data_and_no_data_change_nothing() -> None:
     doubts = []
     for count in (0, 20, 200, 2000):
         belief = updated(before, part(many, slice(count)), BANDIT)
-        _, sd = log_odds(belief, many.features[:50], many.offer_id[:50], BANDIT)
+        _, sd = log_odds(belief, many.features[:50], places(belief, many.offer_id[:50]), BANDIT.offer_sd)
         doubts.append(sd)
     for less, more in pairwise(doubts):
         assert (more < less).all()
@@ -199,7 +206,7 @@ def test_the_doubt_of_a_candidate_is_that_of_its_columns_and_of_its_offer() -> N
     given = rows(500)
     belief = restricted(updated(prior(given, NAMES, CODES, BANDIT), given, BANDIT), np.array([1, 2]))
     ids = np.array([1, 2, 99, 4])
-    mean, sd = log_odds(belief, given.features[:4], ids, BANDIT)
+    mean, sd = log_odds(belief, given.features[:4], places(belief, ids), BANDIT.offer_sd)
     columns = columns_by_hand(belief, replace(part(given, slice(4)), position=np.ones(4)))
     assert mean == pytest.approx(columns @ belief.mean + [*belief.offer_mean, 0.0, 0.0], abs=1e-5)
     shared = np.einsum("ij,jk,ik->i", columns, belief.covariance, columns)
@@ -212,9 +219,11 @@ def test_the_doubt_of_a_candidate_is_that_of_its_columns_and_of_its_offer() -> N
 def test_a_candidate_scores_alike_in_every_batch() -> None:
     given = rows(40_000)
     belief = updated(prior(given, NAMES, CODES, BANDIT), part(given, slice(500)), BANDIT)
-    mean, sd = log_odds(belief, given.features, given.offer_id, BANDIT)
+    mean, sd = log_odds(belief, given.features, places(belief, given.offer_id), BANDIT.offer_sd)
     for chosen in (slice(0, 7), slice(16_380, 16_400), slice(39_999, 40_000)):
-        own_mean, own_sd = log_odds(belief, given.features[chosen], given.offer_id[chosen], BANDIT)
+        own_mean, own_sd = log_odds(
+            belief, given.features[chosen], places(belief, given.offer_id[chosen]), BANDIT.offer_sd
+        )
         assert (own_mean == mean[chosen]).all()
         assert (own_sd == sd[chosen]).all()
 
@@ -224,5 +233,5 @@ def test_an_unseen_code_is_open_to_doubt() -> None:
     belief = updated(prior(given, NAMES, CODES, BANDIT), given, BANDIT)
     features = given.features[:1].repeat(2, axis=0)
     features[1, 2] = 77
-    _, sd = log_odds(belief, features, given.offer_id[:1].repeat(2), BANDIT)
+    _, sd = log_odds(belief, features, places(belief, given.offer_id[:1].repeat(2)), BANDIT.offer_sd)
     assert sd[1] > sd[0] + 0.1

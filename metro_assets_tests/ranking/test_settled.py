@@ -9,16 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from metro_assets.config import Bandit, Ranking
+from metro_assets.config import Ranking
 from metro_assets.ranking.posterior import Belief
 from metro_assets.ranking.settled import belief_frame, belief_of, first_belief, kept_effects, next_belief
 from metro_assets.sql import Relation
 
 DAY = timedelta(days=1)
 START = date(2026, 4, 1)
-FEATURES = ("discount_depth", "bought_before")
 RANKING = Ranking(train_days=20, validation_days=2, test_days=2, label_horizon_days=7)
-BANDIT = Bandit()
 SHOWN_DAYS = 30
 Table = Callable[..., Relation]
 Frames = tuple[pl.DataFrame, pl.DataFrame]
@@ -48,6 +46,7 @@ def log(days: int = SHOWN_DAYS, seed: int = 0) -> Frames:
                     "policy": "logging-v1",
                     "discount_depth": depth,
                     "bought_before": float(number % 2),
+                    "segment_code": float(customer % 2),
                 }
             )
             if generator.random() < 1 / (1 + np.exp(1 - depth)):
@@ -64,20 +63,25 @@ def log(days: int = SHOWN_DAYS, seed: int = 0) -> Frames:
     return pl.DataFrame(impressions), pl.DataFrame(redemptions)
 
 
+def coded(table: Table, impressions: pl.DataFrame) -> Relation:
+    return table("training_examples", impressions, segment_code="FLOAT")
+
+
 @pytest.fixture
 def learned(table: Table) -> Callable[..., dict[date, Belief]]:
     """Beliefs of consecutive run dates, the first from all history, the next each from the one before."""
 
     def learn(frames: Frames, first: date, last: date) -> dict[date, Belief]:
-        examples, outcomes = table("training_examples", frames[0]), table("redemptions", frames[1])
-        belief = first_belief(examples, outcomes, first, RANKING, BANDIT, FEATURES, (), seed=1)
+        examples, outcomes = (
+            table("training_examples", frames[0], segment_code="FLOAT"),
+            table("redemptions", frames[1]),
+        )
+        belief = first_belief(examples, outcomes, first, RANKING, seed=1)
         assert belief is not None
         beliefs = {first: belief}
         for offset in range(1, (last - first).days + 1):
             run_date = first + offset * DAY
-            beliefs[run_date] = next_belief(
-                beliefs[run_date - DAY], examples, outcomes, run_date, RANKING, BANDIT, seed=1
-            )
+            beliefs[run_date] = next_belief(beliefs[run_date - DAY], examples, outcomes, run_date, RANKING, seed=1)
         return beliefs
 
     return learn
@@ -141,21 +145,23 @@ def test_a_redemption_that_becomes_known_late_changes_later_dates_only(
 
 def test_the_table_holds_the_whole_belief(learned: Callable[..., dict[date, Belief]]) -> None:
     belief = learned(log(), FIRST, FIRST)[FIRST]
-    stored = belief_of(belief_frame(belief).sample(fraction=1, shuffle=True, seed=4), FEATURES)
+    stored = belief_of(belief_frame(belief).sample(fraction=1, shuffle=True, seed=4))
     assert stored is not None
     assert (stored.names, stored.feature_names) == (belief.names, belief.feature_names)
     for part in fields(Belief):
         if part.name not in {"names", "feature_names"}:
             assert getattr(stored, part.name) == pytest.approx(getattr(belief, part.name), abs=1e-12)
-    assert belief_of(belief_frame(None), FEATURES) is None
+    assert belief_of(belief_frame(None)) is None
 
 
 def test_without_a_settled_impression_nothing_is_believed(table: Table) -> None:
     impressions, redemptions = log(days=3)
-    examples, outcomes = table("training_examples", impressions), table("redemptions", redemptions)
-    settings = (RANKING, BANDIT, FEATURES, (), 1)
-    assert first_belief(examples, outcomes, START + 6 * DAY, *settings) is None
-    assert first_belief(examples, outcomes, START + 7 * DAY, *settings) is not None
+    examples, outcomes = (
+        table("training_examples", impressions, segment_code="FLOAT"),
+        table("redemptions", redemptions),
+    )
+    assert first_belief(examples, outcomes, START + 6 * DAY, RANKING, seed=1) is None
+    assert first_belief(examples, outcomes, START + 7 * DAY, RANKING, seed=1) is not None
 
 
 def test_offers_that_are_over_and_settled_are_let_go(table: Table, learned: Callable[..., dict[date, Belief]]) -> None:
@@ -163,6 +169,8 @@ def test_offers_that_are_over_and_settled_are_let_go(table: Table, learned: Call
     belief = learned(frames, FIRST + 3 * DAY, FIRST + 3 * DAY)[FIRST + 3 * DAY]
     assert belief.offer_id.tolist() == [0, 1, 2, 10, 11, 12, 20, 21, 22]
     live = table("offers", [{"run_date": FIRST, "offer_id": 2}])
-    kept = kept_effects(belief, table("training_examples", frames[0]), live, FIRST + 3 * DAY, horizon=7)
+    kept = kept_effects(
+        belief, table("training_examples", frames[0], segment_code="FLOAT"), live, FIRST + 3 * DAY, RANKING
+    )
     # Of the third week some have settled and some have not.
     assert kept.offer_id.tolist() == [2, 20, 21, 22]

@@ -22,17 +22,19 @@ from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
 
-MODELS = {"logistic_ranker", "boosted_trees_ranker", "champion"}
+MODELS = {"logistic_ranker", "boosted_trees_ranker", "thompson_ranker", "champion"}
 """Assets that are kept in the model store, not as tables."""
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
 DERIVED = sorted(set(contracts()) - set(SOURCE_TABLES))
 ONE_DATE = MODELS | {
+    "bandit_posterior",
     "holdout_scores",
     "scored_candidates",
     "drift_log",
     "evaluation_metrics",
     "promotion_gates",
+    "policy_estimates",
     "pipeline_runs",
 }
 """Assets that a backfill gives a run per date: fitted models and what is measured with them."""
@@ -57,6 +59,9 @@ STATE_WINDOWS = {
     },
     "logistic_ranker": {"training_examples": (-61, 0)},
     "boosted_trees_ranker": {"training_examples": (-61, 0)},
+    "bandit_posterior": {"training_examples": (-61, 0), "bandit_posterior": (-1, -1)},
+    "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
+    "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
     "promotion_gates": {"holdout_scores": (-6, 0)},
 }
@@ -74,6 +79,9 @@ EVENT_WINDOWS = {
     "interaction_features": {"redemptions": (-90, -1)},
     "logistic_ranker": {"redemptions": (-62, -1)},
     "boosted_trees_ranker": {"redemptions": (-62, -1)},
+    "bandit_posterior": {"redemptions": (-62, -1)},
+    "thompson_ranker": {"redemptions": (-62, -1)},
+    "policy_estimates": {"assignments": (-13, -7), "impressions": (-13, -7), "redemptions": (-13, -1)},
     "recommendations": {"impressions": (-6, -1), "redemptions": (-60, -1), "web_visits": (-7, -1)},
     "recommendation_shortfalls": {"impressions": (-6, -1), "redemptions": (-60, -1)},
     "drift_log": {"redemptions": (-14, -1)},
@@ -251,9 +259,11 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "customer_products",
         "training_examples",
         "interaction_features",
+        "bandit_posterior",
         "recommendation_shortfalls",
         "promotion_gates",
         "drift_log",
+        "policy_estimates",
     }
 
 

@@ -12,6 +12,7 @@ from metro_assets.evaluation import pictures
 from metro_assets.evaluation.gate import gate_row, gates, newest_of_both, paired_evidence
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.evaluation.protocols import judge_pool, judge_shown
+from metro_assets.evaluation.served_policies import estimate_served
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days
 from metro_assets.orchestration.plots import picture
@@ -21,6 +22,7 @@ from metro_assets.vocabulary import RANKER_SUFFIX
 
 SETTINGS = load_settings()
 SERVED = -SETTINGS.evaluation.horizon_days
+OLDEST_RANDOM = SERVED - SETTINGS.evaluation.off_policy_days + 1
 OLDEST_SHOWN = -(SETTINGS.ranking.label_horizon_days + SETTINGS.ranking.test_days)
 
 
@@ -121,7 +123,32 @@ def promotion_gates(
     return gates(rows)
 
 
+@table_asset(
+    ins={
+        "recommendations": days(OLDEST_RANDOM, SERVED, may_be_missing=True),
+        "assignments": days(OLDEST_RANDOM, SERVED),
+        "impressions": days(OLDEST_RANDOM, SERVED),
+        "redemptions": days(OLDEST_RANDOM, -1),
+    },
+    takes_range=False,
+)
+def policy_estimates(
+    context: dg.AssetExecutionContext,
+    recommendations: duckdb.DuckDBPyRelation,
+    assignments: duckdb.DuckDBPyRelation,
+    impressions: duckdb.DuckDBPyRelation,
+    redemptions: duckdb.DuckDBPyRelation,
+    settings: dg.ResourceParam[Settings],
+) -> pl.DataFrame:
+    """What each algorithm's slates earn, as far as slates shown at random on the same days can say."""
+    run_date = date.fromisoformat(context.partition_key)
+    return estimate_served(
+        recommendations, assignments, impressions, redemptions, run_date, settings.evaluation, settings.seed
+    )
+
+
 evaluation_checks = [
     contract_checks("promotion_gates", may_be_empty=True),
     contract_checks("evaluation_metrics", may_be_empty=SETTINGS.ranking.without_model == "retrieval"),
+    contract_checks("policy_estimates", may_be_empty=True),
 ]

@@ -13,6 +13,7 @@ import polars as pl
 
 from metro_assets.config import Evaluation, Gate
 from metro_assets.evaluation.bootstrap import interval, resampled_means
+from metro_assets.evaluation.off_policy import effective_sample_size
 from metro_assets.metrics import Floats, list_metrics
 
 ORDER = ("slate_id", "customer_id", "offer_id")
@@ -183,15 +184,6 @@ def gate_row(
 def gates(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """The rows as `promotion_gates` has them; what is not known is null."""
     return pl.DataFrame(list(rows), schema=SCHEMA).with_columns(pl.col(pl.Float64).fill_nan(None))
-
-
-def effective_sample_size(weights: Floats) -> float:
-    """(Σ w)² / Σ w² (Kish 1965).
-
-    >>> effective_sample_size(np.array([1.0, 1.0, 2.0]))
-    2.6666666666666665
-    """
-    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
 def _worst_segment(

@@ -16,6 +16,7 @@ from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
+from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
 from metro_assets.ranking.examples import labelled, why_unfit, windows_before, with_customer_codes, with_offer_codes
 from metro_assets.ranking.fitting import (
     SUSPICIOUS_AUC_WITHIN_LISTS,
@@ -24,8 +25,10 @@ from metro_assets.ranking.fitting import (
     load_holdout,
     load_scorer,
     no_holdout,
+    partition_seed,
 )
 from metro_assets.ranking.scoring import retrieval_order, score_pool
+from metro_assets.ranking.settled import belief_at, belief_frame, belief_of
 from metro_assets.storage.models import ModelStore, Version
 from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
@@ -38,7 +41,7 @@ CHOSEN_DAILY = {Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES}
 it was promoted through the gate, and where it fails the day goes on without it."""
 COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
 """Fitted anew once a week, not every day."""
-READS_CODES = {Algorithm.WIDE_DEEP}
+READS_CODES = {Algorithm.WIDE_DEEP, Algorithm.THOMPSON}
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
 TODAY = days(0, 0)
@@ -63,6 +66,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             "training_examples": EXAMPLES,
             "redemptions": OUTCOMES,
             **(described if algorithm in READS_CODES else {}),
+            **({"bandit_posterior": TODAY} if algorithm is Algorithm.THOMPSON else {}),
         },
         partitions_def=daily,
         backfill_policy=ONE_DATE_A_RUN,
@@ -94,6 +98,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"not fitted": why})
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
         windows = windows_before(run_date, first_shown, settings.ranking)
+        belief = belief_of(descriptions["bandit_posterior"].pl()) if algorithm is Algorithm.THOMPSON else None
         fitted = going_on_without(
             algorithm,
             context,
@@ -106,6 +111,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
                 settings.seed,
                 settings.engine.threads,
                 settings.monitoring.bins,
+                None if belief is None else BayesianLogisticRanker(belief, settings.ranking.bandit.offer_sd),
             ),
         )
         if fitted is None:
@@ -138,9 +144,41 @@ KINDS = {
     Algorithm.BOOSTED_TREES: "lightgbm",
     Algorithm.WIDE_DEEP: "pytorch",
     Algorithm.SASREC: "pytorch",
+    Algorithm.THOMPSON: "scipy",
 }
 """Rankers with the library that each is fitted by, as the web UI shows it."""
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
+
+
+@table_asset(
+    ins={
+        "training_examples": EXAMPLES,
+        "redemptions": OUTCOMES,
+        "offers": TODAY,
+        "bandit_posterior": days(-1, -1, may_be_missing=True),
+    },
+    kinds=("scipy",),
+    takes_range=False,
+)
+def bandit_posterior(
+    context: dg.AssetExecutionContext,
+    training_examples: duckdb.DuckDBPyRelation,
+    redemptions: duckdb.DuckDBPyRelation,
+    offers: duckdb.DuckDBPyRelation,
+    customers: duckdb.DuckDBPyRelation,
+    bandit_posterior: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> pl.DataFrame:
+    """The belief of the day before, moved by the impressions that settled on the date; else by all that have."""
+    if Algorithm.THOMPSON not in settings.ranking.algorithms:
+        return belief_frame(None)
+    run_date = date.fromisoformat(context.partition_key)
+    examples = with_customer_codes(training_examples, customers)
+    yesterday = belief_of(bandit_posterior)
+    seed = partition_seed(settings.seed, Algorithm.THOMPSON, run_date)
+    belief = belief_at(yesterday, examples, redemptions, offers, run_date, settings.ranking, seed)
+    context.add_output_metadata({"begins with": "all that has settled" if yesterday is None else "the day before"})
+    return belief_frame(belief)
 
 
 @dg.asset(
@@ -163,10 +201,7 @@ def champion(
         return dg.MaterializeResult(metadata={"in force": f"none: {UNRANKED} order is served"})
     standing = models.champion_at(run_date)
     promoted = standing.version.name.removesuffix(RANKER_SUFFIX) if standing and standing.is_promoted else ""
-    chosen = choose(
-        {name: values for name, values in metrics.items() if name in CHOSEN_DAILY} or metrics,
-        settings.ranking.selection_metric,
-    )
+    chosen = choose(_chosen_daily(metrics), settings.ranking.selection_metric)
     version = _scoring_version(models, Algorithm(promoted if promoted in metrics else chosen), run_date)
     in_force = models.promote(version, run_date, through_gate=promoted in metrics) if version else standing
     return dg.MaterializeResult(
@@ -262,7 +297,8 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
         severity=dg.AssetCheckSeverity.WARN,
         description=f"the day goes on without {', '.join(lacking)}; see the log of its step" if lacking else "all are",
     )
-    by_auc, by_ndcg = choose(metrics, "auc"), choose(metrics, "ndcg_at_10")
+    between = _chosen_daily(metrics)
+    by_auc, by_ndcg = choose(between, "auc"), choose(between, "ndcg_at_10")
     yield dg.AssetCheckResult(
         check_name="auc_and_ndcg_agree",
         asset_key="champion",
@@ -293,6 +329,11 @@ def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[st
     return found
 
 
+def _chosen_daily(metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Metrics of those that are chosen between every day; of all where none of them is fitted."""
+    return {name: values for name, values in metrics.items() if name in CHOSEN_DAILY} or metrics
+
+
 def _scoring_version(models: ModelStore, algorithm: Algorithm, run_date: date) -> Version | None:
     """What scores the date: the date's own fit, or for a costly algorithm the newest that is not out of date."""
     reach = timedelta(days=RANKING.stale_days - 1 if algorithm in COSTLY else 0)
@@ -316,4 +357,8 @@ def going_on_without(algorithm: Algorithm, context: dg.AssetExecutionContext, wo
         return None
 
 
-ranking_checks = [contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT), contract_checks("scored_candidates")]
+ranking_checks = [
+    contract_checks("bandit_posterior", may_be_empty=True),
+    contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT),
+    contract_checks("scored_candidates"),
+]

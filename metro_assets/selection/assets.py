@@ -88,7 +88,8 @@ def recommendations(
     for run_date in run_dates(context):
         tables = known | {table: on_date(rows, run_date) for table, rows in state.items()}
         champion = champion_algorithm(models, run_date, tables["scored_candidates"])
-        served = slates(tables, run_date, champion, settings.selection)
+        threads = settings.engine.threads
+        served = slates(tables, run_date, champion, settings.selection, settings.seed, threads)
         frames.append(served.with_columns(run_date=pl.lit(run_date)))
     context.add_output_metadata({"reasons": dg.MetadataValue.md(markdown_table(commonest_reasons(frames[-1])))})
     return pl.concat(frames)

@@ -432,6 +432,26 @@ comment on column holdout_scores.label is '1 if the offer was redeemed within th
 comment on column holdout_scores.score is 'calibrated probability if shown at the top';
 comment on column holdout_scores.product_purchases is 'the feature, as of the impression: the order of the repeat purchase baseline';
 
+create table bandit_posterior (
+    run_date date not null,
+    place integer primary key check (place >= 0),
+    coefficient varchar not null,
+    offer_id integer,
+    mean double not null,
+    covariance double[] not null,
+    shift double not null,
+    scale double not null check (scale > 0),
+    check (list_aggregate(covariance, 'max') > 0)
+);
+comment on table bandit_posterior is 'One row is a coefficient of the Bayesian logistic regression behind Thompson sampling, as believed at the opening of the run date.';
+comment on column bandit_posterior.place is 'order of the coefficient: those that all offers share, then one effect per offer';
+comment on column bandit_posterior.coefficient is 'feature, feature:missing, code=value, code=unseen, log_position, intercept, or offer';
+comment on column bandit_posterior.offer_id is 'the offer whose own effect it is; null: shared';
+comment on column bandit_posterior.mean is 'posterior mean, log odds per unit of the column';
+comment on column bandit_posterior.covariance is 'its row of the posterior covariance, in the order of place; of an offer: its variance alone, for effects are taken as independent';
+comment on column bandit_posterior.shift is 'the column is (feature - shift) / scale, after ln(1 + feature) where its tail is heavy';
+comment on column bandit_posterior.scale is 'see shift';
+
 create table scored_candidates (
     run_date date not null,
     customer_id integer references customers (customer_id),
@@ -615,6 +635,38 @@ comment on column promotion_gates.twin_lower_ron is '95 % interval of it, lower 
 comment on column promotion_gates.twin_upper_ron is 'upper end, RON';
 comment on column promotion_gates.is_passed is 'nothing speaks against serving it by default';
 comment on column promotion_gates.objections is 'what speaks against it, in words';
+
+create table policy_estimates (
+    run_date date not null,
+    algorithm varchar,
+    estimator varchar,
+    value double,
+    lower double,
+    upper double,
+    effective_sample_size double not null check (effective_sample_size >= 0),
+    slate_count integer not null check (slate_count >= 0),
+    matched_count integer not null check (matched_count >= 0),
+    redemption_count integer not null check (redemption_count >= 0),
+    is_reported boolean not null,
+    reason varchar,
+    from_date date not null,
+    to_date date not null,
+    check (is_reported = (value is not null)),
+    primary key (algorithm, estimator)
+);
+comment on table policy_estimates is 'One row is an off-policy estimate of what an algorithm''s slates earn, from slates that were shown at random.';
+comment on column policy_estimates.algorithm is 'whose recommendations are the target policy (vocabulary.Algorithm), or vocabulary.UNRANKED';
+comment on column policy_estimates.estimator is 'vocabulary.Estimator';
+comment on column policy_estimates.value is 'redemptions per shown offer; null: not reported';
+comment on column policy_estimates.lower is 'lower end of the bootstrap 95 % interval over customers';
+comment on column policy_estimates.upper is 'upper end of it';
+comment on column policy_estimates.effective_sample_size is 'rows of equal weight that would be as noisy (Kish)';
+comment on column policy_estimates.slate_count is 'random slates of days on which the algorithm recommended';
+comment on column policy_estimates.matched_count is 'offers of those slates that the algorithm recommended as well';
+comment on column policy_estimates.redemption_count is 'of these, redeemed within the horizon';
+comment on column policy_estimates.reason is 'why no estimate is reported; null: it is';
+comment on column policy_estimates.from_date is 'first day of the slates';
+comment on column policy_estimates.to_date is 'last day of the slates';
 
 create table pipeline_runs (
     run_date date not null,

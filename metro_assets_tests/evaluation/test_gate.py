@@ -10,7 +10,6 @@ import pytest
 from metro_assets.config import Evaluation, Gate
 from metro_assets.evaluation.gate import (
     Evidence,
-    effective_sample_size,
     gate_row,
     gates,
     newest_of_both,
@@ -85,6 +84,13 @@ def test_the_evidence_by_hand() -> None:
     assert (found.worst_segment, found.worst_segment_difference) == ("HORECA", pytest.approx(1 - second))
 
 
+def test_a_customer_with_many_lists_counts_for_less_than_his_lists() -> None:
+    more = holdout().with_columns(customer_id=pl.when(pl.col("slate_id") == 2).then(3).otherwise("customer_id"))
+    found = paired_evidence(more, SEGMENTS, "champion", "challenger", 0.0, GATE, EVALUATION, seed=1)
+    assert found is not None
+    assert found.effective_customers == pytest.approx((1 + 2) ** 2 / (1 + 4))
+
+
 def test_a_segment_with_enough_customers_is_judged() -> None:
     found = evidence(minimum_segment_customers=1)
     assert found is not None
@@ -95,11 +101,6 @@ def test_without_common_lists_there_is_no_evidence() -> None:
     rows = holdout().filter(pl.col("algorithm") == "champion")
     assert paired_evidence(rows, SEGMENTS, "champion", "challenger", 0.0, GATE, EVALUATION, seed=1) is None
     assert objections(None, None, GATE) == ["no list of the test window was scored by both"]
-
-
-def test_a_customer_with_many_lists_counts_for_less_than_his_lists() -> None:
-    assert effective_sample_size(pl.Series([1.0, 1.0, 4.0]).to_numpy()) == pytest.approx(36 / 18)
-    assert effective_sample_size(pl.Series([], dtype=pl.Float64).to_numpy()) == 0.0
 
 
 @pytest.mark.parametrize(

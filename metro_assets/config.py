@@ -31,7 +31,7 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 LIBRARIES: dict[Algorithm, tuple[str, ...]] = {}
 """What an algorithm needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
-SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES)
+SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.UPLIFT)
 """Every algorithm that the pipeline can fit and score, simplest first."""
 
 
@@ -174,7 +174,7 @@ class Uplift(Section):
         14, ge=1, description="next days: early stopping, the choice of the learner, its scale"
     )
     test_days: int = Field(14, ge=1, description="newest days: reported, never chosen on")
-    minimum_days: int = Field(14, ge=3, description="days of settled moments below which nothing is fitted")
+    minimum_days: int = Field(9, ge=3, description="days of settled moments below which nothing is fitted")
     maximum_rows: int = Field(1_000_000, ge=1_000, description="pairs to learn from; beyond it, moments are sampled")
     boosting_rounds: int = Field(300, ge=1, description="most trees of every model")
     early_stopping_rounds: int = Field(30, ge=1, description="rounds without a better validation loss")

@@ -21,7 +21,7 @@ class Oracle(Protocol):
         *,
         is_shown: bool = True,
     ) -> npt.NDArray[np.float64]:
-        """Probability that an offer live on the day is redeemed, shown on it at the position (default: the top) or not."""
+        """Probability that an offer live on the day is redeemed, shown at the position (default: the top) or not."""
         ...
 
     def purchase_probability(

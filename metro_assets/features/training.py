@@ -110,7 +110,7 @@ def examples_as_served(
 def _shown_before(
     history: History, pairs: Relation | None, run_dates: Sequence[date], settings: Features
 ) -> tuple[Relation, Relation]:
-    """Impressions, or the pairs in their place, of the day before each run date; their customers and days as moments."""
+    """Impressions, or the pairs in their place, of the day before each run date; their customers and days."""
     day = timedelta(days=1)
     rows = history.impressions if pairs is None else pairs
     shown = stored(

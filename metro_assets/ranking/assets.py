@@ -23,7 +23,8 @@ from metro_assets.ranking.fitting import (
     load_scorer,
     no_holdout,
 )
-from metro_assets.ranking.scoring import retrieval_order, score_pool
+from metro_assets.ranking.scoring import retrieval_order, score_pool, with_margins
+from metro_assets.ranking.uplift.assets import uplift_ranker
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
@@ -43,6 +44,7 @@ POOL_TABLES = (
     "offer_features",
     "offers",
     "offer_products",
+    "candidate_margins",
 )
 MAY_BE_UNFIT = RANKING.without_model == "retrieval"
 
@@ -129,6 +131,8 @@ KINDS = {
 }
 """Rankers with the library that each is fitted by, as the web UI shows it."""
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
+JUDGED = [algorithm for algorithm in ALGORITHMS if algorithm in KINDS]
+"""Rankers proper: one of them is chosen as the champion by how it orders what was shown."""
 
 
 @dg.asset(
@@ -187,6 +191,7 @@ def scored_candidates(
     offer_features: duckdb.DuckDBPyRelation,
     offers: duckdb.DuckDBPyRelation,
     offer_products: duckdb.DuckDBPyRelation,
+    candidate_margins: duckdb.DuckDBPyRelation,
     customers: duckdb.DuckDBPyRelation,
     settings: dg.ResourceParam[Settings],
     models: dg.ResourceParam[ModelStore],
@@ -196,14 +201,16 @@ def scored_candidates(
     if MAY_BE_UNFIT and not _fitted(models, run_date):
         unranked: pl.DataFrame = retrieval_order(candidate_pool).pl()
         return unranked
-    versions = {algorithm: models.scoring_version(MODELS[algorithm], run_date) for algorithm in ALGORITHMS}
+    versions = {
+        algorithm: models.scoring_version(MODELS[algorithm], run_date) for algorithm in _scoring(models, run_date)
+    }
     scorers = {
         str(algorithm): load_scorer(algorithm, models.load(version.name, version.run_date))
         for algorithm, version in versions.items()
     }
     scored = score_pool(
         scorers,
-        interaction_features,
+        with_margins(interaction_features, candidate_margins) if Algorithm.UPLIFT in versions else interaction_features,
         with_customer_codes(customer_features, customers),
         with_offer_codes(offer_features, offers, offer_products),
         settings.engine.threads,
@@ -266,13 +273,21 @@ def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[st
 
 def _fitted(models: ModelStore, run_date: date) -> list[Algorithm]:
     """The algorithms with a ranker for the date: all of them, unless none could be fitted and that may be."""
-    return [
-        name
-        for name in ALGORITHMS
-        if not MAY_BE_UNFIT
-        or models.exists(MODELS[name], run_date)
-        or (name in COSTLY and models.newest(MODELS[name], run_date, RANKING.refit_days))
-    ]
+    return [name for name in JUDGED if not MAY_BE_UNFIT or _is_fitted(models, name, run_date)]
 
+
+def _scoring(models: ModelStore, run_date: date) -> list[Algorithm]:
+    """The algorithms that score on the date: the rankers, and of the others those that could be fitted."""
+    return [name for name in ALGORITHMS if name in JUDGED or _is_fitted(models, name, run_date)]
+
+
+def _is_fitted(models: ModelStore, algorithm: Algorithm, run_date: date) -> bool:
+    """Whether there is a fit of the date, or a costly one that is kept."""
+    kept = algorithm in COSTLY and models.newest(MODELS[algorithm], run_date, RANKING.refit_days)
+    return models.exists(MODELS[algorithm], run_date) or bool(kept)
+
+
+if Algorithm.UPLIFT in ALGORITHMS:
+    rankers.append(uplift_ranker)
 
 ranking_checks = [contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT), contract_checks("scored_candidates")]

@@ -32,6 +32,8 @@ RANKERS: dict[Algorithm, str] = {
     Algorithm.BOOSTED_TREES: "metro_assets.ranking.boosted_trees:BoostedTreesRanker",
 }
 """Every ranker's class by the name that the tables carry; imported when it is asked for, for some need much."""
+SCORERS: dict[Algorithm, str] = {Algorithm.UPLIFT: "metro_assets.ranking.uplift.scorer:UpliftScorer"}
+"""What scores by more than a calibrated probability, likewise."""
 CUTOFF = 10
 REFERENCES, HOLDOUT = "references.json", "holdout.parquet"
 SUSPICIOUS_AUC_WITHIN_LISTS = 0.95
@@ -163,6 +165,9 @@ def load_ranker(algorithm: Algorithm, files: dict[str, bytes]) -> tuple[Ranker, 
 
 def load_scorer(algorithm: Algorithm, files: dict[str, bytes]) -> Scorer:
     """What scores the pool by a stored model."""
+    if algorithm in SCORERS:
+        scorer: Scorer = resolve_name(SCORERS[algorithm]).load(files)
+        return scorer
     return CalibratedRanker(*load_ranker(algorithm, files))
 
 

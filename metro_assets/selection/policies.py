@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import duckdb
+
 from metro_assets.config import Selection
+from metro_assets.selection.by_value import choose_by_value
 from metro_assets.selection.greedy import choose_greedily
 from metro_assets.sql import Relation
+from metro_assets.vocabulary import Algorithm
+
+BY_VALUE = Algorithm.UPLIFT
 
 
 def choose(eligible: Relation, settings: Selection) -> Relation:
@@ -15,4 +21,7 @@ def choose(eligible: Relation, settings: Selection) -> Relation:
     eligible : customer_id, algorithm, offer_id, score, value_ron, log_odds_sd and category of every pair that no rule
         forbids.
     """
-    return choose_greedily(eligible, settings).select("*, null::float as value_ron, 1.0::float as propensity")
+    algorithm, by_value = duckdb.ColumnExpression("algorithm"), duckdb.ConstantExpression(str(BY_VALUE))
+    chosen = choose_greedily(eligible.filter(algorithm != by_value), settings).select("*, null::float as value_ron")
+    valued = choose_by_value(eligible.filter(algorithm == by_value), settings)
+    return chosen.union(valued.select(*chosen.columns)).select("*, 1.0::float as propensity")

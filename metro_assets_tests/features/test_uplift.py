@@ -49,7 +49,7 @@ def rows_of(
     assignments: Sequence[Row],
     audience: Sequence[Row] = (),
     settings: Uplift = Uplift(),
-    **given: Sequence[Row],  # noqa: B008
+    **given: Sequence[Row],
 ) -> pl.DataFrame:
     """Examples of yesterday's moments, once the daily tables and the pass over the history have given the same."""
     defaults: dict[str, Sequence[Row]] = {

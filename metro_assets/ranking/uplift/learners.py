@@ -25,12 +25,12 @@ SPLIT_BITS = np.uint64(0x9E3779B97F4A7C15)
 
 
 class LearnerKind(StrEnum):
-    """How an effect is learned."""
+    """How an effect is learned, the most parsimonious first: a single model, one small one, two small ones, two."""
 
     S = "S"
-    T = "T"
-    X = "X"
     DR = "DR"
+    X = "X"
+    T = "T"
 
 
 @dataclass(frozen=True)

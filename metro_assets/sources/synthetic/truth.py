@@ -41,7 +41,7 @@ class Truth:
         *,
         is_shown: bool = True,
     ) -> Floats:
-        """Probability that an offer live on the day is redeemed, shown on it at the position (default: the top) or not."""
+        """Probability that an offer live on the day is redeemed, shown at the position (default: the top) or not."""
         customer = _index(customer_id)
         place = np.ones(len(customer), dtype=np.int64) if position is None else np.asarray(position, dtype=np.int64)
         examination = self._shown_on_the_day(customer, place) if is_shown else _never

@@ -269,10 +269,11 @@ def candidate_margins(
         [
             dated(
                 margins_of_pairs(
-                    *(
-                        on_date(rows, run_date)
-                        for rows in (candidate_pool, offers, offer_products, offer_features, daily_prices)
-                    ),
+                    on_date(candidate_pool, run_date),
+                    on_date(offers, run_date),
+                    on_date(offer_products, run_date),
+                    on_date(offer_features, run_date),
+                    on_date(daily_prices, run_date),
                     products,
                     on_date(customer_products, run_date),
                 ),

@@ -48,7 +48,7 @@ BOTH_ARMS = [drawn(HELD_OUT, "HOLDOUT"), drawn(EXPLORED, "EXPLORATION")]
 def rows_of(
     assignments: Sequence[Row],
     audience: Sequence[Row] = (),
-    settings: Uplift = Uplift(),
+    settings: Uplift = Uplift(),  # noqa: B008
     **given: Sequence[Row],
 ) -> pl.DataFrame:
     """Examples of yesterday's moments, once the daily tables and the pass over the history have given the same."""

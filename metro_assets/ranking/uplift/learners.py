@@ -246,8 +246,9 @@ def fit_dr(rows: TrialRows, validation: TrialRows | None, boosting: Boosting) ->
     """A regression of the doubly robust stand-in, its responses fitted across customers."""
     responses = fit_crossed_responses(rows, validation, boosting)
     target = crossed_pseudo_effect(rows, responses, boosting.threads)
-    has_validation = validation is not None and len(validation) > 0
-    checked = fresh_pseudo_effect(validation, responses, boosting.threads) if has_validation else None
+    checked = None
+    if validation is not None and len(validation):
+        checked = fresh_pseudo_effect(validation, responses, boosting.threads)
     boosters = {"effect": boosting.effect("effect", rows, target, validation, checked)}
     for number, fitted in enumerate(responses):
         boosters |= {f"with_offer_{number}": fitted.with_offer, f"without_{number}": fitted.without}

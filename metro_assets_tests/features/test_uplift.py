@@ -45,13 +45,8 @@ def drawn(customer_id: int, arm: str, **columns: object) -> Row:
 BOTH_ARMS = [drawn(HELD_OUT, "HOLDOUT"), drawn(EXPLORED, "EXPLORATION")]
 
 
-def rows_of(
-    assignments: Sequence[Row],
-    audience: Sequence[Row] = (),
-    settings: Uplift = Uplift(),  # noqa: B008
-    **given: Sequence[Row],
-) -> pl.DataFrame:
-    """Examples of yesterday's moments, once the daily tables and the pass over the history have given the same."""
+def rows_of(assignments: Sequence[Row], audience: Sequence[Row] = (), **given: Sequence[Row]) -> pl.DataFrame:
+    """Examples of yesterday's moments, as the daily tables of yesterday describe them."""
     defaults: dict[str, Sequence[Row]] = {
         "customers": [customer(HELD_OUT), customer(EXPLORED)],
         "offers": [offer(1, YESTERDAY)],
@@ -62,14 +57,8 @@ def rows_of(
         history = relations(database, tables(**(defaults | given)))
         trial = Trial(relation(database, "assignments", assignments), relation(database, "offer_audience", audience))
         served = served_on(history, YESTERDAY, Features())
-        found = [
-            uplift_examples_of(history, trial, [DAY], Features(), settings, 7, source)
-            .pl()
-            .sort("customer_id", "offer_id")
-            for source in (None, served)
-        ]
-    assert_frame_equal(*found, check_exact=True)
-    return found[0]
+        found = uplift_examples_of(history, trial, [DAY], Features(), Uplift(), 7, served)
+        return found.pl().sort("customer_id", "offer_id")
 
 
 def pairs(rows: pl.DataFrame) -> list[tuple[int, int, bool]]:
@@ -84,13 +73,19 @@ def test_an_example_was_shown_at_random_or_held_out_as_likely() -> None:
     assert found["shown_date"].unique().to_list() == [YESTERDAY]
 
 
-def test_the_logging_policy_and_days_with_one_arm_are_no_trial() -> None:
-    assert pairs(rows_of([*BOTH_ARMS, drawn(3, "POLICY")], customers=[customer(n) for n in (1, 2, 3)])) == [
-        (1, 1, False),
-        (2, 1, True),
-    ]
+def test_who_is_no_part_of_the_trial() -> None:
+    mute = customer(4, has_email_consent=False)
+    late = drawn(5, "HOLDOUT", recorded_date=DAY)
+    found = rows_of(
+        [*BOTH_ARMS, drawn(3, "POLICY"), drawn(4, "HOLDOUT"), late, drawn(6, "HOLDOUT")],
+        customers=[*map(customer, (1, 2, 3)), mute, customer(5), customer(6, registered_date=YESTERDAY)],
+        impressions=[impression(number, YESTERDAY, customer_id=number) for number in (EXPLORED, 3)],
+    )
+    assert pairs(found) == [(HELD_OUT, 1, False), (EXPLORED, 1, True)]
+
+
+def test_a_day_with_one_arm_says_nothing() -> None:
     assert rows_of(BOTH_ARMS[:1]).is_empty()
-    assert rows_of([]).is_empty()
 
 
 def test_a_hold_out_gets_offers_that_it_could_have_been_shown() -> None:
@@ -110,19 +105,11 @@ def test_a_hold_out_gets_offers_that_it_could_have_been_shown() -> None:
     assert [offer_id for who, offer_id, _ in pairs(found) if who == HELD_OUT] == [1, 3, 5]
 
 
-def test_no_consent_no_moment_and_a_late_row_is_not_known() -> None:
-    mute = customer(HELD_OUT, has_email_consent=False)
-    assert rows_of(BOTH_ARMS, customers=[mute, customer(EXPLORED)]).is_empty()
-    late = [BOTH_ARMS[0], drawn(EXPLORED, "EXPLORATION", recorded_date=DAY)]
-    assert rows_of(late).is_empty()
-
-
 def test_a_hold_out_draws_as_many_as_a_slate_and_not_always_the_same() -> None:
     many = range(1, 31)
     holdouts = range(2, 40)
     found = rows_of(
         [drawn(1, "EXPLORATION"), *(drawn(number, "HOLDOUT") for number in holdouts)],
-        settings=Uplift(offers_per_moment=10),
         customers=[customer(1), *(customer(number) for number in holdouts)],
         offers=[offer(number, YESTERDAY) for number in many],
         offer_products=[offer_product(number, 1, YESTERDAY) for number in many],
@@ -149,9 +136,13 @@ def test_the_features_are_those_of_an_impression_of_the_same_moment() -> None:
         history = relations(database, given)
         shown = examples(history, [DAY], Features()).pl().sort("customer_id")
         trial = Trial(relation(database, "assignments", BOTH_ARMS), relation(database, "offer_audience", []))
-        drawn_rows = uplift_examples_of(history, trial, [DAY], Features(), Uplift(), 7).pl().sort("customer_id")
+        by_both_ways = [
+            uplift_examples_of(history, trial, [DAY], Features(), Uplift(), 7, served).pl().sort("customer_id")
+            for served in (None, served_on(history, YESTERDAY, Features()))
+        ]
     columns = ["run_date", "shown_date", "valid_to_date", *RANKING_FEATURES]
-    assert_frame_equal(drawn_rows.select(columns), shown.select(columns), check_exact=True)
+    for found in by_both_ways:
+        assert_frame_equal(found.select(columns), shown.select(columns), check_exact=True)
 
 
 def test_what_happens_from_the_moment_on_changes_no_example() -> None:

@@ -176,6 +176,10 @@ class FittedUplift:
     test: TrialWindow
     metadata: dict[str, Any]
 
+    def scores(self, threads: int) -> dict[str, dict[str, Floats]]:
+        """What every first fit and the baseline say of the test window's pairs, by outcome and name."""
+        return orders_of(self.first, self.test, threads)
+
     def by_bin(self, threads: int) -> dict[str, Floats]:
         """Predicted and observed uplift per tenth of the test window, by outcome, as the first fit predicts it."""
         tables = {}

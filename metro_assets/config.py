@@ -31,7 +31,7 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 LIBRARIES: dict[Algorithm, tuple[str, ...]] = {}
 """What an algorithm needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
-SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.THOMPSON)
+SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.UPLIFT, Algorithm.THOMPSON)
 """Every algorithm that the pipeline can fit and score, simplest first."""
 
 
@@ -174,6 +174,38 @@ class Ranking(Section):
         return self.train_days + self.validation_days + self.test_days
 
 
+class Uplift(Section):
+    """Learning what an offer changes, from randomised moments; windows count back from the newest settled one."""
+
+    offers_per_moment: int = Field(
+        10,
+        ge=1,
+        description="offers drawn for a customer who was held out: as many as a slate shows, so that a pair's chance "
+        "of being shown is the arms' alone",
+    )
+    train_days: int = Field(28, ge=1, description="days of randomised moments to train on")
+    validation_days: int = Field(
+        14, ge=1, description="next days: early stopping, the choice of the learner, its scale"
+    )
+    test_days: int = Field(14, ge=1, description="newest days: reported, never chosen on")
+    minimum_days: int = Field(9, ge=3, description="days of settled moments below which nothing is fitted")
+    maximum_rows: int = Field(1_000_000, ge=1_000, description="pairs to learn from; beyond it, moments are sampled")
+    boosting_rounds: int = Field(300, ge=1, description="most trees of every model")
+    early_stopping_rounds: int = Field(30, ge=1, description="rounds without a better validation loss")
+    num_leaves: int = Field(15, ge=2, description="leaves per tree of a response")
+    effect_leaves: int = Field(6, ge=2, description="leaves per tree of an effect, which is small beside its noise")
+    learning_rate: float = Field(0.05, gt=0, description="shrinkage")
+    minimum_leaf_rows: int = Field(200, ge=1, description="rows per leaf of a response at least")
+    minimum_effect_rows: int = Field(1_000, ge=1, description="rows per leaf of an effect at least")
+    l2_strength: float = Field(10.0, ge=0, description="L2 penalty of leaf values")
+    folds: int = Field(2, ge=2, description="parts of the customers that nuisance models are fitted and used across")
+
+    @property
+    def example_days(self) -> int:
+        """Days of moments that a fit reads."""
+        return self.train_days + self.validation_days + self.test_days
+
+
 class Selection(Section):
     """Rules from scores to the ten offers."""
 
@@ -286,6 +318,7 @@ class Settings(BaseSettings):
     features: Features = Field(default_factory=Features, description="point-in-time features")
     candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
+    uplift: Uplift = Field(default_factory=Uplift, description="incremental effect of offers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     gate: Gate = Field(default_factory=Gate, description="champion and challenger")

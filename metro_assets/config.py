@@ -11,12 +11,15 @@ import json
 import os
 import tomllib
 from datetime import date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from metro_assets.vocabulary import Strategy
 
 TIME_ZONE = "Europe/Bucharest"
 SETTINGS_FILE = "settings.toml"
@@ -76,6 +79,14 @@ class Features(Section):
     )
 
 
+STRATEGY_LIBRARIES = {Strategy.EMBEDDING: ("gensim", "safetensors", "usearch")}
+"""Libraries beyond the base install, of the extra `phase2`, without which a strategy finds nothing."""
+
+
+def _missing_libraries(strategy: Strategy) -> list[str]:
+    return [name for name in STRATEGY_LIBRARIES.get(strategy, ()) if find_spec(name) is None]
+
+
 class Candidates(Section):
     """Retrieval."""
 
@@ -84,6 +95,48 @@ class Candidates(Section):
     repeat_half_life_days: float = Field(
         56.0, gt=0, description="age at which a purchase counts half in repeat_purchase"
     )
+    strategies: tuple[Strategy, ...] = Field(
+        default_factory=lambda: tuple(name for name in Strategy if not _missing_libraries(name)),
+        description="strategies whose finds are united; by default all whose libraries are installed",
+    )
+    embedding_popularity_weight: float = Field(
+        0.1, ge=0, description="weight of the log share of the segment that buys an offer in embedding"
+    )
+
+    @model_validator(mode="after")
+    def _libraries_are_installed(self) -> Self:
+        for strategy in self.strategies:
+            if missing := _missing_libraries(strategy):
+                raise ValueError(
+                    f"strategy {strategy} needs {' and '.join(missing)}; install with pip install "
+                    "'metro-assets[phase2]', or leave it out of candidates.strategies"
+                )
+        return self
+
+
+class Embeddings(Section):
+    """Product2Vec on baskets, and customers as means of what they bought."""
+
+    refit_days: int = Field(7, ge=1, description="days for which fitted vectors are kept")
+    window_days: int = Field(90, ge=1, description="days of baskets before the run date to learn from")
+    maximum_baskets: int = Field(40_000, ge=1, description="baskets to learn from; beyond it, a uniform sample")
+    minimum_baskets: int = Field(5, ge=1, description="baskets of the sample below which a product is cold")
+    dimensions: int = Field(64, ge=2, description="length of a vector")
+    context_products: int = Field(
+        5, ge=1, description="window of the skip-gram over a shuffled basket: products on each side at most"
+    )
+    negative_samples: int = Field(5, ge=1, description="random products against each product of the context")
+    sampling_threshold: float = Field(
+        1e-3, ge=0, description="share of lines above which a product is seen less often; 0: never"
+    )
+    epochs: int = Field(3, ge=1, description="passes over the baskets")
+    half_life_days: float = Field(56.0, gt=0, description="age at which a purchase counts half in a customer's vector")
+    cold_prior_products: float = Field(
+        5.0, gt=0, description="products of the wider group mixed into the means that a cold product gets"
+    )
+    neighbours: int = Field(10, ge=1, description="nearest products that are looked for")
+    index_connectivity: int = Field(16, ge=2, description="edges of a product in the index of nearest products")
+    index_expansion: int = Field(64, ge=1, description="products looked at when the index is built and asked")
 
 
 class Ranking(Section):
@@ -217,6 +270,7 @@ class Settings(BaseSettings):
     sizes: Sizes = Field(default_factory=Sizes, description="sizes of the synthetic world")
     features: Features = Field(default_factory=Features, description="point-in-time features")
     candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
+    embeddings: Embeddings = Field(default_factory=Embeddings, description="product and customer vectors")
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")

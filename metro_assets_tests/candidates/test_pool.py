@@ -44,6 +44,8 @@ def pooled(rows: Tables, limits: Candidates) -> Pool:
                 "offer_features",
                 "customer_products",
                 "products",
+                "product_vectors",
+                "customer_vectors",
             )
         ]
         found = pool(open_market(DAY, *tables), DAY, limits).pl().rows(named=True)

@@ -217,7 +217,7 @@ def recommended(customer_id: int, offer_id: int, score: float, algorithm: str = 
 
 
 POOL = [
-    candidate(1, 10, category_affinity_rank=1, repeat_purchase_rank=2),
+    candidate(1, 10, category_affinity_rank=1, repeat_purchase_rank=2, embedding_rank=3),
     candidate(1, 20, high_margin_rank=1),
     candidate(2, 10, segment_popularity_rank=1),
     candidate(3, 30, high_margin_rank=1),
@@ -323,6 +323,7 @@ def test_recall_of_the_pool_and_of_each_strategy_by_hand(pooled: Judge) -> None:
         "pool_recall:segment_popularity": 0,
         "pool_recall:repeat_purchase": 1 / 4,
         "pool_recall:high_margin": 1 / 4,
+        "pool_recall:embedding": 1 / 4,
     }
     counts = metrics.filter(pl.col("metric") == "pool_recall:pool").select("customer_count", "list_count")
     assert counts.rows() == [(3, 4)]

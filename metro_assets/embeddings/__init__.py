@@ -2,6 +2,6 @@
 
 What belongs here: the baskets to learn from, Product2Vec, vectors for products without sales, customers' vectors,
 nearest products. What does not: retrieval of offers, which is a strategy of `candidates`. gensim, safetensors and
-usearch come with the extra `phase2` and are imported where they are used; without them the tables of this stage are
+FAISS come with the extra `phase2` and are imported where they are used; without them the tables of this stage are
 empty and nothing else changes.
 """

@@ -10,7 +10,7 @@ from metro_assets.config import Settings, load_settings
 from metro_assets.embeddings.baskets import sample_baskets
 from metro_assets.embeddings.cold import vectors_of_assortment
 from metro_assets.embeddings.customers import vectors_of_customers
-from metro_assets.embeddings.neighbours import NeighbourIndex, directions, exact_neighbours, index_recall
+from metro_assets.embeddings.neighbours import directions, exact_neighbours, index_recall, indexed_neighbours
 from metro_assets.embeddings.pictures import draw_map, neighbour_table
 from metro_assets.embeddings.product2vec import (
     MODEL,
@@ -81,7 +81,7 @@ def product2vec(
     return dg.MaterializeResult(metadata={**metadata, "path": dg.MetadataValue.path(path)})
 
 
-@table_asset(deps=["product2vec"], kinds=("usearch",), takes_range=False)
+@table_asset(deps=["product2vec"], kinds=("faiss",), takes_range=False)
 def product_vectors(
     context: dg.AssetExecutionContext,
     products: pl.DataFrame,
@@ -98,7 +98,7 @@ def product_vectors(
     fitted = Product2Vec.load(models.load(MODEL, version))
     vectors = vectors_of_assortment(fitted, products, settings.embeddings.cold_prior_products)
     units = directions(vectors.vectors)
-    found = NeighbourIndex(units, settings.embeddings).neighbours(settings.embeddings.neighbours)
+    found = indexed_neighbours(units, settings.embeddings.neighbours, settings.embeddings)
     recall = index_recall(found, exact_neighbours(units, settings.embeddings.neighbours))
     context.add_output_metadata(
         {

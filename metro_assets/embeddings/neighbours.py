@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metro_assets.config import ConfigurationError, Embeddings
+from metro_assets.config import WITH_LIBRARIES, ConfigurationError, Embeddings
 from metro_assets.embeddings.product2vec import Vectors
 
 BLOCK_PRODUCTS = 1_024
@@ -38,32 +38,25 @@ def exact_neighbours(units: Vectors, count: int) -> Places:
     return found
 
 
-class NeighbourIndex:
-    """A graph of near neighbours (HNSW; Malkov and Yashunin, 2018) over vectors of length one, by usearch.
+def indexed_neighbours(units: Vectors, count: int, settings: Embeddings) -> Places:
+    """Like `exact_neighbours`, nearly always: by a graph of near neighbours (HNSW; Malkov and Yashunin, 2018) of FAISS.
 
-    One thread builds it, so that it is the same graph every time.
+    One thread builds and asks it, so that it is the same graph every time.
     """
-
-    def __init__(self, units: Vectors, settings: Embeddings) -> None:
-        self.units = units
-        self.index = _usearch()(
-            ndim=units.shape[1],
-            metric="ip",
-            dtype="f32",
-            connectivity=settings.index_connectivity,
-            expansion_add=settings.index_expansion,
-            expansion_search=settings.index_expansion,
-        )
-        self.index.add(np.arange(len(units), dtype=np.uint64), units, threads=1)
-
-    def neighbours(self, count: int) -> Places:
-        """Like `exact_neighbours`, nearly always."""
-        count = min(count, len(self.units) - 1)
-        keys = np.atleast_2d(self.index.search(self.units, count + 1, threads=1).keys).astype(np.int64)
-        is_other = keys != np.arange(len(keys))[:, None]
-        is_other[is_other.all(axis=1), -1] = False  # itself was missed: the farthest makes room for it
-        found: Places = keys[is_other].reshape(len(keys), count)
-        return found
+    faiss = _faiss()
+    count = min(count, len(units) - 1)
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        index = faiss.IndexHNSWFlat(units.shape[1], settings.index_connectivity, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction = index.hnsw.efSearch = settings.index_expansion
+        index.add(units)
+        places: Places = index.search(units, count + 1)[1]
+    finally:
+        faiss.omp_set_num_threads(threads)
+    is_other = places != np.arange(len(places))[:, None]
+    is_other[is_other.all(axis=1), -1] = False  # itself was missed: the farthest makes room for it
+    return places[is_other].reshape(len(places), count)
 
 
 def index_recall(found: Places, exact: Places) -> float:
@@ -72,12 +65,12 @@ def index_recall(found: Places, exact: Places) -> float:
     return float(is_found.mean())
 
 
-def _usearch() -> Any:
+def _faiss() -> Any:
     try:
-        from usearch.index import Index
+        import faiss
     except ImportError as error:
         raise ConfigurationError(
-            "nearest products need usearch; install it with pip install 'metro-assets[phase2]', "
+            f"nearest products need faiss; install it with pip install '{WITH_LIBRARIES}', "
             "or leave embedding out of candidates.strategies"
         ) from error
-    return Index
+    return faiss

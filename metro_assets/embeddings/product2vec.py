@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metro_assets.config import ConfigurationError, Embeddings
+from metro_assets.config import WITH_LIBRARIES, ConfigurationError, Embeddings
 from metro_assets.embeddings.baskets import Baskets
 
 MODEL = "product2vec"
@@ -146,7 +146,7 @@ def _gensim() -> Any:
         from gensim.models import Word2Vec
     except ImportError as error:
         raise ConfigurationError(
-            "the embedding strategy needs gensim; install it with pip install 'metro-assets[phase2]', "
+            f"the embedding strategy needs gensim; install it with pip install '{WITH_LIBRARIES}', "
             "or leave embedding out of candidates.strategies"
         ) from error
     return Word2Vec

@@ -14,6 +14,8 @@ select
                 embedding_rank nulls last,
                 offer_id
         )
-    )::float as score
+    )::float as score,
+    null::float as value_ron,
+    null::float as log_odds_sd
 from pool
 order by customer_id, offer_id

@@ -107,11 +107,8 @@ def test_popularity_in_the_segment_counts_by_its_weight() -> None:
     }
     assert found(**given) == {1: [2, 4, 3, 1], 2: [2, 4, 3], 3: [2, 4, 3, 1]}
     # log(.5 + .001) - log(.001) = 6.2, times .1 is more than .2; a trader's peers bought nothing
-    assert found(Candidates(embedding_popularity_weight=0.1), **given) == {
-        1: [1, 2, 4, 3],
-        2: [2, 4, 3],
-        3: [2, 4, 3, 1],
-    }
+    weighted = found(Candidates(embedding_popularity_weight=0.1), **given)
+    assert weighted == {1: [1, 2, 4, 3], 2: [2, 4, 3], 3: [2, 4, 3, 1]}
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
@@ -177,5 +174,5 @@ def test_without_the_extra_the_other_strategies_are_the_default(monkeypatch: pyt
     assert Candidates().strategies == tuple(Strategy)
     monkeypatch.setitem(sys.modules, "gensim", None)
     assert Candidates().strategies == tuple(name for name in Strategy if name is not Strategy.EMBEDDING)
-    with pytest.raises(ConfigurationError, match=r"gensim.*pip install 'metro-assets\[phase2\]'"):
+    with pytest.raises(ConfigurationError, match=r"embedding needs gensim.*pip install 'metro-assets\[phase2\]'"):
         load_settings(candidates={"strategies": ["embedding"]})

@@ -7,7 +7,7 @@ import pytest
 from metro_assets.config import Embeddings
 from metro_assets.embeddings.cold import ProductVectors, vectors_of_assortment
 from metro_assets.embeddings.customers import vectors_of_customers
-from metro_assets.embeddings.neighbours import NeighbourIndex, directions, exact_neighbours, index_recall
+from metro_assets.embeddings.neighbours import directions, exact_neighbours, index_recall, indexed_neighbours
 from metro_assets.embeddings.pictures import draw_map, neighbour_table
 from metro_assets.embeddings.product2vec import Product2Vec
 from metro_assets.embeddings.tables import arrays_of, matrix_of, table_of
@@ -65,14 +65,9 @@ def test_a_cold_product_lands_near_its_subcategory() -> None:
     random = np.random.default_rng(5)
     centres = random.normal(size=(6, 16))
     shelf = np.arange(120) % 6
-    vectors = centres[shelf] + 0.3 * random.normal(size=(120, 16))
+    vectors = (centres[shelf] + 0.3 * random.normal(size=(120, 16))).astype(np.float32)
     products = assortment(*(product(number + 1, subcategory=f"shelf {number % 6}") for number in range(126)))
-    learnt = Product2Vec(
-        np.arange(1, 121, dtype=np.int32),
-        vectors.astype(np.float32),
-        vectors.astype(np.float32),
-        np.ones(120, np.int32),
-    )
+    learnt = Product2Vec(np.arange(1, 121, dtype=np.int32), vectors, vectors, np.ones(120, np.int32))
     found = vectors_of_assortment(learnt, products, PRIOR)
     near = exact_neighbours(directions(found.vectors), 5)[120:]
     assert (near % 6 == np.arange(120, 126)[:, None] % 6).mean() > 0.95
@@ -149,15 +144,15 @@ def test_recall_is_the_share_of_the_exact_that_was_found() -> None:
 
 def test_the_index_finds_nearly_what_exact_search_finds_and_the_same_every_time() -> None:
     units = directions(np.random.default_rng(1).normal(size=(2_000, 24)).astype(np.float32))
-    found = NeighbourIndex(units, Embeddings()).neighbours(10)
+    found = indexed_neighbours(units, 10, Embeddings())
     assert index_recall(found, exact_neighbours(units, 10)) > 0.9
     assert not (found == np.arange(2_000)[:, None]).any()
-    assert np.array_equal(found, NeighbourIndex(units, Embeddings()).neighbours(10))
+    assert np.array_equal(found, indexed_neighbours(units, 10, Embeddings()))
 
 
 def test_the_index_of_few_products_finds_all_others() -> None:
     units = directions(np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32))
-    assert np.array_equal(NeighbourIndex(units, Embeddings()).neighbours(10), exact_neighbours(units, 10))
+    assert np.array_equal(indexed_neighbours(units, 10, Embeddings()), exact_neighbours(units, 10))
 
 
 # tables and pictures ----------------------------------------------------------------------------------------------

@@ -349,7 +349,7 @@ def test_nobody_redeemed_anything(pooled: Judge) -> None:
     assert values(metrics, "ndcg_at_10") == {}
     assert values(metrics, "ndcg_at_10", "ALL")["logistic"] == 0
     recall = metrics.filter(pl.col("metric").str.starts_with("pool_recall"))
-    assert recall["value"].null_count() == len(recall) == 5
+    assert recall["value"].null_count() == len(recall) == 6
     assert set(recall["list_count"]) == {0}
 
 

@@ -102,6 +102,9 @@ class Candidates(Section):
         min_length=1,
         description="whose finds are united; default all whose libraries are installed",
     )
+    embedding_offers: int = Field(
+        20, ge=1, description="offers that embedding contributes at most: it looks for what is new, and most is not"
+    )
     embedding_popularity_weight: float = Field(
         0.1, ge=0, description="weight of the log share of the segment that buys an offer in embedding"
     )

@@ -140,7 +140,7 @@ def _best(space: _Space, settings: Candidates) -> Iterator[pl.DataFrame]:
         for (owner, offer), flag in ((space.listed, True), (space.bought, False)):
             first, last = np.searchsorted(owner, (rows.start, rows.stop))
             allowed[owner[first:last] - start, offer[first:last]] = flag
-        best = _highest(score, allowed, settings.per_strategy)
+        best = _highest(score, allowed, min(settings.per_strategy, settings.embedding_offers))
         count = allowed.sum(axis=1).clip(max=best.shape[1])
         found = np.arange(best.shape[1]) < count[:, None]
         yield pl.DataFrame(

@@ -56,7 +56,8 @@ def indexed_neighbours(units: Vectors, count: int, settings: Embeddings) -> Plac
         faiss.omp_set_num_threads(threads)
     is_other = places != np.arange(len(places))[:, None]
     is_other[is_other.all(axis=1), -1] = False  # itself was missed: the farthest makes room for it
-    return places[is_other].reshape(len(places), count)
+    found: Places = places[is_other].reshape(len(places), count)
+    return found
 
 
 def index_recall(found: Places, exact: Places) -> float:

@@ -112,8 +112,9 @@ def test_popularity_in_the_segment_counts_by_its_weight() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_equals_are_cut_at_per_strategy_by_id(most: int) -> None:
-    assert found(UNWEIGHTED.model_copy(update={"per_strategy": most})) == {1: [2, 4, 3, 1][:most]}
+@pytest.mark.parametrize("limit", ["per_strategy", "embedding_offers"])
+def test_equals_are_cut_at_either_limit_by_id(limit: str, most: int) -> None:
+    assert found(UNWEIGHTED.model_copy(update={limit: most})) == {1: [2, 4, 3, 1][:most]}
 
 
 def test_only_offers_that_may_be_shown_are_found() -> None:

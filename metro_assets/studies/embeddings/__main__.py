@@ -19,7 +19,7 @@ from metro_assets.studies.embeddings.clusters import cluster_quality, shared_men
 from metro_assets.studies.embeddings.day import Shop, assortment, open_day
 from metro_assets.studies.embeddings.held_out import try_settings
 from metro_assets.studies.embeddings.pictures import draw_products
-from metro_assets.studies.embeddings.retrieval import choose_score, pool_recall
+from metro_assets.studies.embeddings.retrieval import choose_places, choose_score, pool_recall
 from metro_assets.studies.embeddings.speed import seconds_of_a_morning
 
 VALIDATION_WEEKS = 3
@@ -27,10 +27,11 @@ NAMED_PRODUCTS = 20
 
 
 class Part(StrEnum):
-    """Parts of the study; settings and score look at weeks before the run date only."""
+    """Parts of the study; settings, score and places look at weeks before the run date only."""
 
     SETTINGS = "settings"
     SCORE = "score"
+    PLACES = "places"
     POOL = "pool"
     SPACE = "space"
     SPEED = "speed"
@@ -53,6 +54,8 @@ def main(
             _write(try_settings(shop, weeks[0]), output / "settings.csv")
         if Part.SCORE in parts:
             _write(choose_score(shop, weeks, settings, settings.seed), output / "score.csv")
+        if Part.PLACES in parts:
+            _write(choose_places(shop, weeks, settings, settings.seed), output / "places.csv")
         if {Part.POOL, Part.SPACE, Part.SPEED} & set(parts):
             _judge(shop, day, parts, output)
 

@@ -14,7 +14,7 @@ from metro_assets.config import Settings
 from metro_assets.embeddings.baskets import Baskets, sample_baskets
 from metro_assets.embeddings.cold import ProductVectors, vectors_of_assortment
 from metro_assets.embeddings.customers import vectors_of_customers
-from metro_assets.embeddings.product2vec import Product2Vec, fit_product2vec, fit_seed
+from metro_assets.embeddings.product2vec import Product2Vec, Vectors, fit_product2vec, fit_seed
 from metro_assets.embeddings.tables import CUSTOMER_SCHEMA, table_of
 from metro_assets.features.customers import purchases_by_product
 from metro_assets.sql import Relation, query, stored
@@ -85,7 +85,7 @@ class Day:
 
 
 def open_day(shop: Shop, run_date: date) -> Day:
-    """The day without vectors; features of offers, which only high margin reads, are those of the date if it has any."""
+    """The day without vectors; without features of offers, where the date has none, high margin finds nothing."""
     window = timedelta(days=shop.settings.features.window_days)
     lines = shop.read("order_items", run_date - window, run_date - timedelta(days=1))
     customers = shop.read("customers")
@@ -95,8 +95,10 @@ def open_day(shop: Shop, run_date: date) -> Day:
     market = open_market(
         run_date,
         customers,
-        *(shop.read(table, run_date, run_date) for table in ("offers", "offer_products", "offer_audience")),
-        shop.read("offer_features", run_date, run_date),
+        shop.read("offers", run_date),
+        shop.read("offer_products", run_date),
+        shop.read("offer_audience", run_date),
+        shop.read("offer_features", run_date),
         bought,
         shop.read("products"),
         nothing,
@@ -123,8 +125,8 @@ def random_vectors(like: ProductVectors, seed: int) -> ProductVectors:
     """Vectors that know nothing, of the same shape and scale."""
     generator = np.random.default_rng(seed)
 
-    def drawn(rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-        return (generator.normal(size=rows.shape) * rows.std()).astype(np.float32)
+    def drawn(rows: Vectors) -> Vectors:
+        return generator.normal(scale=rows.std(), size=rows.shape).astype(np.float32)
 
     return replace(like, vectors=drawn(like.vectors), context_vectors=drawn(like.context_vectors))
 

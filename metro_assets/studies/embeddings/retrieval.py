@@ -22,6 +22,8 @@ from metro_assets.vocabulary import Strategy
 WEIGHTS = (0.0, 0.1, 0.3, 1.0)
 ALONE = 20
 """Of some 70 offers of which a customer bought nothing: with 60, as served, all orders look alike."""
+PLACES = (10, 20, 30, 60)
+SHOWN = ("pool", "offers_per_customer", "all_recall", "new_recall", "new_redemptions")
 RANKS = [f"{strategy}_rank" for strategy in Strategy]
 PHASE_1 = tuple(strategy for strategy in Strategy if strategy is not Strategy.EMBEDDING)
 
@@ -47,7 +49,7 @@ def pool_recall(day: Day, vectors: ProductVectors, settings: Settings, seed: int
 
 
 def channel_recall(day: Day, vectors: ProductVectors, settings: Settings, seed: int) -> pl.DataFrame:
-    """Recall of new offers by the channel alone at `ALONE` offers a customer, by kind of score and popularity weight."""
+    """Recall of new offers by `ALONE` offers a customer of the channel, by kind of score and weight of popularity."""
     rows = []
     for kind, market in {
         "in-out product": day.with_vectors(vectors, settings),
@@ -57,7 +59,7 @@ def channel_recall(day: Day, vectors: ProductVectors, settings: Settings, seed: 
     }.items():
         for weight in WEIGHTS if kind in ("in-out product", "cosine") else (WEIGHTS[1],):
             limits = settings.candidates.model_copy(
-                update={"per_strategy": ALONE, "embedding_popularity_weight": weight}
+                update={"embedding_offers": ALONE, "embedding_popularity_weight": weight}
             )
             found = _pool(market, day.run_date, limits, (Strategy.EMBEDDING,))
             told = _found(found, day).filter("is_new")
@@ -77,6 +79,19 @@ def choose_score(shop: Shop, run_dates: list[date], settings: Settings, seed: in
     """`channel_recall` on weeks that lie before what is reported, with vectors fitted before the first of them."""
     vectors = assortment(shop.fit(min(run_dates)), shop)
     return pl.concat([channel_recall(open_day(shop, day), vectors, settings, seed) for day in run_dates])
+
+
+def choose_places(shop: Shop, run_dates: list[date], settings: Settings, seed: int) -> pl.DataFrame:
+    """`pool_recall` on weeks that lie before what is reported, by the number of offers that the fifth may contribute."""
+    vectors = assortment(shop.fit(min(run_dates)), shop)
+    parts = []
+    for run_date in run_dates:
+        day = open_day(shop, run_date)
+        for places in PLACES:
+            limits = settings.candidates.model_copy(update={"embedding_offers": places})
+            told = pool_recall(day, vectors, settings.model_copy(update={"candidates": limits}), seed)
+            parts.append(told.select(pl.lit(run_date).alias("run_date"), pl.lit(places).alias("places"), *SHOWN))
+    return pl.concat(parts)
 
 
 def cut_to(candidates: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:

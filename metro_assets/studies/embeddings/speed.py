@@ -14,7 +14,7 @@ from metro_assets.candidates.embedding import retrieve_embedding
 from metro_assets.embeddings.cold import ProductVectors
 from metro_assets.embeddings.customers import vectors_of_customers
 from metro_assets.embeddings.neighbours import directions, exact_neighbours, index_recall, indexed_neighbours
-from metro_assets.embeddings.product2vec import fit_product2vec, fit_seed
+from metro_assets.embeddings.product2vec import Vectors, fit_product2vec, fit_seed
 from metro_assets.embeddings.tables import matrix_of
 from metro_assets.studies.embeddings.day import Day, Shop, assortment
 
@@ -62,7 +62,7 @@ def seconds_of_a_morning(shop: Shop, day: Day, vectors: ProductVectors) -> pl.Da
     return pl.DataFrame(rows)
 
 
-def _points(day: Day, vectors: ProductVectors, shop: Shop) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _points(day: Day, vectors: ProductVectors, shop: Shop) -> tuple[Vectors, Vectors]:
     """Customers, and live offers as the mean of their products."""
     customers = vectors_of_customers(day.customer_products, vectors, day.run_date, shop.settings.embeddings)
     covered: pl.DataFrame = day.market.offer_products.select("offer_id", "product_id").pl()

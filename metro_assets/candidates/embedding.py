@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,13 @@ from metro_assets.config import Candidates
 from metro_assets.sql import Relation, query, stored
 
 BLOCK_CELLS = 8_000_000
-"""Customers x products of offers that are scored at a time: 32 MB a matrix."""
+"""Customers x products of offers that are scored at a time: 64 MB a matrix."""
 SMALLEST_SHARE = 1e-3
 """Added to the share of buyers below the logarithm: an offer that nobody bought yet stays in the race."""
 DECIMALS = 5
 """Scores that agree this far are ties: a matrix product rounds differently from machine to machine."""
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -97,7 +96,7 @@ def _space_of(market: Market) -> _Space | None:
     )
     has_vector = offer_id[at[1]] == shelves["offer_id"].to_numpy()
     shown = np.zeros((len(shelf_id), len(offer_id)), dtype=bool)
-    popularity = np.full(shown.shape, np.log(SMALLEST_SHARE), dtype=np.float32)
+    popularity = np.full(shown.shape, np.log(SMALLEST_SHARE))
     on_shelf = at[0][has_vector], at[1][has_vector]
     shown[on_shelf] = shelves["is_shown"].to_numpy()[has_vector]
     popularity[on_shelf] = np.log(shelves["buyer_share"].to_numpy()[has_vector] + SMALLEST_SHARE)
@@ -130,7 +129,7 @@ def _space_of(market: Market) -> _Space | None:
 def _best(space: _Space, settings: Candidates) -> Iterator[pl.DataFrame]:
     """The best offers of one block of customers after another."""
     block = max(BLOCK_CELLS // len(space.product_vectors), 1)
-    size = np.diff(np.append(space.first_product, len(space.product_vectors))).astype(np.float32)
+    size = np.diff(np.append(space.first_product, len(space.product_vectors)))
     for start in range(0, len(space.customer_id), block):
         rows = slice(start, min(start + block, len(space.customer_id)))
         products = space.customer_vectors[rows] @ space.product_vectors.T
@@ -153,7 +152,7 @@ def _best(space: _Space, settings: Candidates) -> Iterator[pl.DataFrame]:
         )
 
 
-def _highest(score: npt.NDArray[np.floating[Any]], allowed: Flags, count: int) -> Places:
+def _highest(score: Floats, allowed: Flags, count: int) -> Places:
     """Places of the highest allowed scores of each row, the highest first, ties to the smaller place; the others last.
 
     A score and its place make one integer, all of them different: so a partition cuts ties where a sort would.
@@ -167,4 +166,4 @@ def _highest(score: npt.NDArray[np.floating[Any]], allowed: Flags, count: int) -
 
 
 def _matrix(lists: pl.Series) -> Floats:
-    return lists.explode().to_numpy().reshape(len(lists), -1)
+    return lists.explode().cast(pl.Float64).to_numpy().reshape(len(lists), -1)

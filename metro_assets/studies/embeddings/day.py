@@ -76,12 +76,11 @@ class Day:
 
     def with_tables(self, products: pl.DataFrame, customers: pl.DataFrame) -> Market:
         """The market with these rows of the two tables."""
-        anchor = self.market.customer_shelves
-        return replace(
-            self.market,
-            product_vectors=stored(query(__package__, "rows", rows=products, anchor=anchor)),
-            customer_vectors=stored(query(__package__, "rows", rows=customers, anchor=anchor)),
-        )
+        return replace(self.market, product_vectors=self.stored(products), customer_vectors=self.stored(customers))
+
+    def stored(self, frame: pl.DataFrame) -> Relation:
+        """The frame on the connection of the market."""
+        return stored(query(__package__, "rows", rows=frame, anchor=self.market.customer_shelves))
 
 
 def open_day(shop: Shop, run_date: date) -> Day:

@@ -82,7 +82,7 @@ def choose_score(shop: Shop, run_dates: list[date], settings: Settings, seed: in
 
 
 def choose_places(shop: Shop, run_dates: list[date], settings: Settings, seed: int) -> pl.DataFrame:
-    """`pool_recall` on weeks that lie before what is reported, by the number of offers that the fifth may contribute."""
+    """`pool_recall` on weeks that lie before what is reported, by how many offers the fifth may contribute."""
     vectors = assortment(shop.fit(min(run_dates)), shop)
     parts = []
     for run_date in run_dates:

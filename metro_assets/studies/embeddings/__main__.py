@@ -51,7 +51,10 @@ def main(
     with store.connection() as connection:
         shop = Shop(store, settings, connection)
         if Part.SETTINGS in parts:
-            _write(try_settings(shop, weeks[0]), output / "settings.csv")
+            tried = []
+            for row in try_settings(shop, weeks[0]):
+                tried.append(row)
+                _write(pl.DataFrame(tried), output / "settings.csv")
         if Part.SCORE in parts:
             _write(choose_score(shop, weeks, settings, settings.seed), output / "score.csv")
         if Part.PLACES in parts:

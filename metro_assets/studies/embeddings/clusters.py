@@ -35,12 +35,12 @@ def cluster_quality(shop: Shop, day: Day, vectors: ProductVectors, seed: int) ->
     rows = []
     for name, told in {"learnt": vectors, "random": random_vectors(vectors, seed)}.items():
         units = directions(told.vectors[known])
-        rows += [{"vectors": name, "classes of": what} | _quality(units, of, seed) for what, of in labels.items()]
+        rows += [{"vectors": name, "classes of": what} | class_quality(units, of, seed) for what, of in labels.items()]
         customers = vectors_of_customers(day.customer_products, told, day.run_date, shop.settings.embeddings)
         types = customers.join(shop.read("customers").select("customer_id", "business_type").pl(), on="customer_id")
         of = types["business_type"].to_numpy().astype(str)
         units = directions(matrix_of(types["vector"]))
-        rows.append({"vectors": name, "classes of": "customers x business type"} | _quality(units, of, seed))
+        rows.append({"vectors": name, "classes of": "customers x business type"} | class_quality(units, of, seed))
     return pl.DataFrame(rows)
 
 
@@ -62,7 +62,8 @@ def menus(settings: Settings) -> npt.NDArray[np.int64]:
     return build_catalogue(settings.sizes.products, settings.seed).tags
 
 
-def _quality(units: npt.NDArray[np.float32], labels: Labels, seed: int) -> dict[str, float]:
+def class_quality(units: npt.NDArray[np.float32], labels: Labels, seed: int) -> dict[str, float]:
+    """Silhouette of the classes of at least ten rows by cosine, and NMI of as many k-means clusters with them."""
     names, group, counts = np.unique(labels, return_inverse=True, return_counts=True)
     kept = (counts >= SMALLEST_CLASS)[group]
     classes = int((counts >= SMALLEST_CLASS).sum())

@@ -132,6 +132,7 @@ class Strategy(StrEnum):
     SEGMENT_POPULARITY = "segment_popularity"
     REPEAT_PURCHASE = "repeat_purchase"
     HIGH_MARGIN = "high_margin"
+    EMBEDDING = "embedding"
 
 
 class Algorithm(StrEnum):

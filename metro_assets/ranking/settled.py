@@ -111,9 +111,9 @@ def kept_effects(
 ) -> Belief:
     """The belief with the effects of offers that are live or were shown too lately to have settled."""
     newest = ConstantExpression(run_date - timedelta(days=settings.label_horizon_days))
-    unsettled = training_examples.filter(ColumnExpression("shown_date") > newest).select("offer_id")
-    ids = unsettled.union(offers.select("offer_id")).distinct().fetchnumpy()["offer_id"]
-    return restricted(belief, np.asarray(ids, dtype=np.int64))
+    unsettled = training_examples.filter(ColumnExpression("shown_date") > newest)
+    ids = [rows.select("offer_id").distinct().fetchnumpy()["offer_id"] for rows in (unsettled, offers)]
+    return restricted(belief, np.concatenate(ids).astype(np.int64))
 
 
 def belief_frame(belief: Belief | None) -> pl.DataFrame:

@@ -23,12 +23,15 @@ from scipy.special import expit, logit
 
 from metro_assets.config import Bandit
 from metro_assets.ranking.logistic import HEAVY_TAILED
+from metro_assets.vocabulary import CUSTOMER_FEATURES
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
 MISSING, UNSEEN = ":missing", "=unseen"
 LOG_POSITION, INTERCEPT = "log_position", "intercept"
+OF_CUSTOMER = {*CUSTOMER_FEATURES, "segment_code", LOG_POSITION, INTERCEPT}
+"""What is the same for every candidate of a customer."""
 ROWS_PER_BLOCK = 16_384
 """Rows that are scored at a time: their columns stay in the processor's cache."""
 MAXIMUM_STEPS, LONGEST_STEP, TOLERANCE = 50, 3.0, 1e-9
@@ -162,7 +165,10 @@ def restricted(belief: Belief, offer_id: Integers) -> Belief:
 
 
 def log_odds(belief: Belief, features: Singles, offer: Integers, offer_sd: float) -> tuple[Singles, Singles]:
-    """Mean and standard deviation of the log odds of redemption if shown at the top, [n] each.
+    """Mean of the log odds of redemption if shown at the top, and the doubt that tells offers apart, [n] each.
+
+    The doubt is a standard deviation. What all offers of a customer share (the customer's features, the intercept) is
+    taken as known in it: it moves none past another, and drawn for each offer anew it would.
 
     Parameters
     ----------
@@ -176,6 +182,7 @@ def log_odds(belief: Belief, features: Singles, offer: Integers, offer_sd: float
     root = np.linalg.cholesky(belief.covariance).astype(np.float32)
     coefficients = belief.mean.astype(np.float32)
     mean, sd = np.empty(len(features), np.float32), np.empty(len(features), np.float32)
+    is_shared = np.array([_feature_of(name) in OF_CUSTOMER for name in belief.names])
     columns = np.zeros((ROWS_PER_BLOCK, len(belief.names)), dtype=np.float32)
     for start in range(0, len(features), ROWS_PER_BLOCK):
         own = slice(start, min(start + ROWS_PER_BLOCK, len(features)))
@@ -183,6 +190,7 @@ def log_odds(belief: Belief, features: Singles, offer: Integers, offer_sd: float
         columns[:size] = _columns(belief, features[own], np.ones(size, np.float32))
         mean[own] = np.einsum("ij,j->i", columns[:size], coefficients) + effect[known]
         columns[:size] -= slope[known]
+        columns[:size, is_shared] = 0.0
         # Of a whole block, filled up or not: the last bits of a matrix product depend on the number of rows.
         spread = (columns @ root)[:size]
         sd[own] = np.sqrt(np.einsum("ij,ij->i", spread, spread) + variance[known])
@@ -274,6 +282,11 @@ def _columns(belief: Belief, features: Singles, position: Singles) -> Singles:
     matrix[:, -2] = np.nan_to_num(np.log(position), nan=0.0)
     matrix[:, -1] = 1.0
     return np.nan_to_num(matrix, copy=False, nan=0.0)
+
+
+def _feature_of(name: str) -> str:
+    """The feature that a coefficient belongs to."""
+    return name.removesuffix(MISSING).split("=")[0]
 
 
 def _transformed(features: Singles, names: Sequence[str]) -> Singles:

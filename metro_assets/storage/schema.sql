@@ -466,7 +466,7 @@ comment on table scored_candidates is 'One row is a candidate scored by one algo
 comment on column scored_candidates.algorithm is 'vocabulary.Algorithm, or vocabulary.UNRANKED where nothing could be fitted';
 comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top; UNRANKED: 1 / place, no probability';
 comment on column scored_candidates.value_ron is 'expected margin that showing the offer adds, RON: what the uplift policy orders by; null: the algorithm orders by the score';
-comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of the log odds: what Thompson sampling draws with; null: the algorithm does not explore';
+comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of what tells the log odds of a customer''s offers apart: what Thompson sampling draws with; null: the algorithm does not explore';
 
 create table recommendations (
     run_date date not null,

@@ -143,6 +143,7 @@ class Ranking(Section):
         description="what is fitted and scores every day; default all whose libraries are installed",
     )
     refit_days: int = Field(7, ge=1, description="days for which a costly model is kept before it is fitted anew")
+    stale_days: int = Field(14, ge=1, description="age at which a kept model no longer scores, should its fits fail")
     minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
     bandit: Bandit = Field(default_factory=Bandit, description="the posterior of Thompson sampling")
@@ -214,6 +215,22 @@ class Evaluation(Section):
     )
 
 
+class Gate(Section):
+    """What a challenger must show before it may be served by default."""
+
+    minimum_effective_customers: int = Field(
+        100, ge=1, description="effective sample size of the customers behind the paired difference"
+    )
+    maximum_calibration_error: float = Field(
+        0.01, gt=0, description="expected calibration error on the test window, in probability"
+    )
+    suspicious_auc_within_lists: float = Field(
+        0.95, description="nobody foresees redemptions this well: above it a feature knows the future"
+    )
+    segment_margin: float = Field(0.02, ge=0, description="NDCG that a segment may lose")
+    minimum_segment_customers: int = Field(30, ge=2, description="customers below which a segment is not judged alone")
+
+
 class Monitoring(Section):
     """Drift."""
 
@@ -271,6 +288,7 @@ class Settings(BaseSettings):
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
+    gate: Gate = Field(default_factory=Gate, description="champion and challenger")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")
     files: Files = Field(default_factory=Files, description="a company's own files")

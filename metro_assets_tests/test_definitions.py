@@ -33,6 +33,7 @@ ONE_DATE = MODELS | {
     "scored_candidates",
     "drift_log",
     "evaluation_metrics",
+    "promotion_gates",
     "policy_estimates",
     "pipeline_runs",
 }
@@ -62,6 +63,7 @@ STATE_WINDOWS = {
     "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
+    "promotion_gates": {"holdout_scores": (-6, 0)},
 }
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
@@ -259,6 +261,7 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "interaction_features",
         "bandit_posterior",
         "recommendation_shortfalls",
+        "promotion_gates",
         "drift_log",
         "policy_estimates",
     }
@@ -274,6 +277,7 @@ def test_opinions_warn_and_promises_block() -> None:
     assert warnings == {
         ("champion", "auc_and_ndcg_agree"),
         ("champion", "is_not_too_good"),
+        ("champion", "all_are_fitted"),
         ("drift_log", "drift_is_not_significant"),
     }
 

@@ -595,6 +595,47 @@ comment on column evaluation_metrics.upper is 'upper end';
 comment on column evaluation_metrics.from_date is 'first day of the outcomes';
 comment on column evaluation_metrics.to_date is 'last day of the outcomes';
 
+create table promotion_gates (
+    run_date date not null,
+    algorithm varchar primary key,
+    champion varchar not null,
+    judged_date date,
+    list_count integer not null check (list_count >= 0),
+    customer_count integer not null check (customer_count >= 0),
+    effective_customers double check (effective_customers >= 0),
+    difference double,
+    lower double,
+    upper double,
+    calibration_error double,
+    auc_within_lists double,
+    worst_segment varchar,
+    worst_segment_difference double,
+    twin_difference_ron double,
+    twin_lower_ron double,
+    twin_upper_ron double,
+    is_passed boolean not null,
+    objections varchar[] not null
+);
+comment on table promotion_gates is 'One row is an algorithm that is not the champion, what it showed beside it, and whether it may be promoted.';
+comment on column promotion_gates.algorithm is 'the challenger (vocabulary.Algorithm)';
+comment on column promotion_gates.champion is 'the algorithm that is served by default';
+comment on column promotion_gates.judged_date is 'run date of the fits whose test window both scored; null: none';
+comment on column promotion_gates.list_count is 'lists of the test window with a redemption';
+comment on column promotion_gates.customer_count is 'customers of those lists';
+comment on column promotion_gates.effective_customers is 'effective sample size of the customers (Kish)';
+comment on column promotion_gates.difference is 'mean NDCG@10 of the challenger less that of the champion on the same lists';
+comment on column promotion_gates.lower is '95 % bootstrap interval over customers, lower end: above zero to pass';
+comment on column promotion_gates.upper is 'upper end';
+comment on column promotion_gates.calibration_error is 'expected calibration error of the challenger on the test window';
+comment on column promotion_gates.auc_within_lists is 'of the challenger on the test window; too high is a sign of a leak';
+comment on column promotion_gates.worst_segment is 'segment in which the challenger loses most or gains least';
+comment on column promotion_gates.worst_segment_difference is 'mean difference of NDCG@10 in it';
+comment on column promotion_gates.twin_difference_ron is 'incremental margin against the champion in the newest experiment that had both, RON per 1,000 customers; null: none';
+comment on column promotion_gates.twin_lower_ron is '95 % interval of it, lower end, RON: above zero to pass';
+comment on column promotion_gates.twin_upper_ron is 'upper end, RON';
+comment on column promotion_gates.is_passed is 'nothing speaks against serving it by default';
+comment on column promotion_gates.objections is 'what speaks against it, in words';
+
 create table policy_estimates (
     run_date date not null,
     algorithm varchar,

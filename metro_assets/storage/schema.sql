@@ -449,7 +449,7 @@ comment on column bandit_posterior.coefficient is 'feature, feature:missing, cod
 comment on column bandit_posterior.offer_id is 'the offer whose own effect it is; null: shared';
 comment on column bandit_posterior.mean is 'posterior mean, log odds per unit of the column';
 comment on column bandit_posterior.covariance is 'its row of the posterior covariance, in the order of place; of an offer: its variance alone, for effects are taken as independent';
-comment on column bandit_posterior.shift is 'the column is (feature - shift) / scale, after ln(1 + feature) where its tail is heavy';
+comment on column bandit_posterior.shift is 'the column is (value - shift) / scale; a feature with a heavy tail is ln(1 + feature) first, a flag is 0 or 1';
 comment on column bandit_posterior.scale is 'see shift';
 
 create table scored_candidates (

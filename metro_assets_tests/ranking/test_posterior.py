@@ -64,7 +64,9 @@ def columns_by_hand(belief: Belief, given: Rows) -> Floats:
         INTERCEPT: np.ones(len(given)),
     }
     assert tuple(made) == belief.names
-    return np.column_stack(list(made.values())).astype(np.float64)
+    columns = np.column_stack(list(made.values())).astype(np.float64)
+    columns[:, 2:-2] -= belief.shift[2:-2]
+    return columns
 
 
 def test_the_mean_is_the_mode_that_a_solver_finds_and_the_precision_its_curvature() -> None:
@@ -210,13 +212,17 @@ def test_the_doubt_of_a_candidate_is_that_of_its_columns_and_of_its_offer() -> N
     columns = columns_by_hand(belief, replace(part(given, slice(4)), position=np.ones(4)))
     assert mean == pytest.approx(columns @ belief.mean + [*belief.offer_mean, 0.0, 0.0], abs=1e-5)
     columns[:, -2:] = 0  # position and intercept are the same for all offers
-    slope = belief.offer_slope.copy()
-    slope[:, -2:] = 0
-    shared = np.einsum("ij,jk,ik->i", columns, belief.covariance, columns)
-    with_offer = -(columns[:2] * (slope @ belief.covariance)).sum(axis=1)
-    own = np.einsum("ij,jk,ik->i", slope, belief.covariance, slope) + belief.offer_variance
-    assert sd[:2] ** 2 == pytest.approx(shared[:2] + 2 * with_offer + own, rel=1e-4)
-    assert sd[2:] ** 2 == pytest.approx(shared[2:] + 0.4**2, rel=1e-4)
+    average = belief.offer_slope.mean(axis=0)
+    against_average = columns - np.vstack([belief.offer_slope, 0 * belief.offer_slope]) + average
+    shared = np.einsum("ij,jk,ik->i", against_average, belief.covariance, against_average)
+    assert sd**2 == pytest.approx(shared + np.append(belief.offer_variance, [0.4**2, 0.4**2]), rel=1e-4)
+
+
+def test_flags_are_centred_on_how_often_they_are_set() -> None:
+    given = rows(500)
+    belief = prior(given, NAMES, CODES, BANDIT)
+    assert belief.shift[belief.names.index("discount_depth:missing")] == pytest.approx(0.1)
+    assert columns_by_hand(belief, given)[:, :-2].mean(axis=0) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_candidate_scores_alike_in_every_batch() -> None:

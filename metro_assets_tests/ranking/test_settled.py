@@ -171,8 +171,6 @@ def test_offers_that_are_over_and_settled_are_let_go(table: Table, whole: dict[d
     belief = whole[LAST]
     assert belief.offer_id.tolist() == [0, 1, 2, 10, 11, 12, 20, 21, 22]
     live = table("offers", [{"run_date": FIRST, "offer_id": 2}])
-    kept = kept_effects(
-        belief, table("training_examples", frames[0], segment_code="FLOAT"), live, FIRST + 3 * DAY, RANKING
-    )
+    kept = kept_effects(belief, coded(table, log()[0]), live, LAST, RANKING)
     # Of the third week some have settled and some have not.
     assert kept.offer_id.tolist() == [2, 20, 21, 22]

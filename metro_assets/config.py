@@ -28,10 +28,10 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 """Secrets are no settings: they are read where they are used, and stand in no file."""
 
 
-LIBRARIES: dict[Algorithm, tuple[str, ...]] = {}
+LIBRARIES: dict[Algorithm, tuple[str, ...]] = {Algorithm.WIDE_DEEP: ("torch", "safetensors")}
 """What an algorithm needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
-SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES)
+SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.WIDE_DEEP)
 """Every algorithm that the pipeline can fit and score, simplest first."""
 
 

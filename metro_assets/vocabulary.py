@@ -239,13 +239,3 @@ SET_FEATURES = (
     "is_supplier_funded",
 )
 """Of a customer and the whole set of products of an offer (docs/features.md); in no daily table yet."""
-CONTEXT_FEATURES = (
-    "segment_code",
-    "business_type_code",
-    "store_code",
-    "mechanic_code",
-    "benefit_code",
-    "category_code",
-    "anchor_code",
-)
-"""What customer and offer are, as 24-bit codes that single precision holds exactly."""

@@ -40,7 +40,7 @@ Odds = Callable[[np.ndarray], np.ndarray]
 """True log odds of rows of features."""
 
 
-def shown(seed: int, log_odds: Odds, lists: int = 1500) -> Examples:
+def shown(seed: int, log_odds: Odds, lists: int = 1000) -> Examples:
     """Lists of ten rows of normal features and of seven categories with two codes each."""
     random = np.random.default_rng(seed)
     rows = lists * LIST_ROWS
@@ -208,6 +208,18 @@ def test_it_is_kept_as_safetensors_and_json(ranker: WideDeepRanker) -> None:
     # the header of a safetensors file is JSON after its length in eight bytes
     length = int.from_bytes(files[PARAMETERS][:8], "little")
     assert set(json.loads(files[PARAMETERS][8 : 8 + length])) == set(ranker.parameters)
+
+
+def test_with_categories_too_what_was_loaded_scores_and_refits_alike_and_a_row_scores_alone_as_among_others(
+    ranker: WideDeepRanker, validation: Examples
+) -> None:
+    loaded = WideDeepRanker.load(ranker.save())
+    whole = scores(ranker, validation.features)
+    np.testing.assert_array_equal(scores(loaded, validation.features), whole)
+    alone = [scores(loaded, validation.features[[row]])[0] for row in range(5)]
+    np.testing.assert_array_equal(alone, whole[:5])
+    refits = [one.refit(validation, SETTINGS, SEED, THREADS).save() for one in (ranker, loaded)]
+    assert refits[0] == refits[1]
 
 
 # categories ---------------------------------------------------------------------------------------------------------

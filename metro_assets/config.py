@@ -103,19 +103,19 @@ class WideDeep(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it learns; auto: a GPU if there is one")
     epochs: int = Field(19, ge=1, description="most passes over the train window")
     patience: int = Field(3, ge=1, description="epochs without a better validation loss")
-    unjudged_epochs: int = Field(4, ge=1, description="epochs where there is no validation row")
+    unjudged_epochs: int = Field(3, ge=1, description="epochs where there is no validation row")
     batch_rows: int = Field(1_024, ge=1, description="rows per step")
-    learning_rate: float = Field(1e-3, gt=0, description="step size of AdamW")
+    learning_rate: float = Field(2e-3, gt=0, description="step size of AdamW")
     embedding_size: int = Field(8, ge=1, description="numbers per category in the deep part")
-    hidden_sizes: tuple[int, ...] = Field((64, 32), min_length=1, description="units of the hidden layers")
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of hidden units left out of a step")
+    hidden_sizes: tuple[int, ...] = Field((128, 64), min_length=1, description="units of the hidden layers")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of hidden units left out of a step")
     deep_decay: float = Field(1e-2, ge=0, description="weight decay of embeddings and layers, per step and step size")
-    wide_decay: float = Field(1e-2, ge=0, description="weight decay of categories and crosses")
+    wide_decay: float = Field(1.0, ge=0, description="weight decay of categories and crosses")
     hash_buckets: int = Field(16_384, ge=1, description="weights that all crosses share")
     quantile_buckets: int = Field(8, ge=2, description="buckets of a crossed feature that is no category")
     minimum_code_rows: int = Field(20, ge=1, description="train rows below which a category counts as unseen")
     forgotten_share: float = Field(
-        0.02, ge=0, lt=1, description="categories taken for unseen ones in a step, so that these are learned too"
+        0.1, ge=0, lt=1, description="categories taken for unseen ones in a step, so that these are learned too"
     )
 
 

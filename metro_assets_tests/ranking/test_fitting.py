@@ -22,13 +22,14 @@ from metro_assets.ranking.fitting import (
     load_holdout,
     load_ranker,
     load_references,
+    load_scorer,
     partition_seed,
     score,
     stored_references,
     stored_scores,
 )
 from metro_assets.sql import Relation
-from metro_assets.vocabulary import CONTEXT_FEATURES, RANKING_FEATURES, Algorithm
+from metro_assets.vocabulary import CONTEXT_FEATURES, OFFER_CODE, RANKING_FEATURES, Algorithm
 
 SETTINGS = Ranking(train_days=14, validation_days=3, test_days=3, boosting_rounds=30, minimum_leaf_rows=20)
 RUN_DATE = date(2026, 5, 18)
@@ -76,7 +77,8 @@ def frame() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def as_relation(table: Table) -> Callable[[pl.DataFrame], Relation]:
-    return partial(table, "training_examples", label="utinyint", **dict.fromkeys(CONTEXT_FEATURES, "float"))
+    codes = dict.fromkeys((*CONTEXT_FEATURES, OFFER_CODE), "float")
+    return partial(table, "training_examples", label="utinyint", **codes)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +195,8 @@ def test_what_is_kept_gives_scores_references_and_holdout_back(
     np.testing.assert_array_equal(score(*load_ranker(algorithm, files), features, THREADS), scores)
     kept = Kept(files)
     shown = pl.DataFrame(features, schema=list(names), orient="row")
-    np.testing.assert_array_equal(stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown, THREADS), scores)
+    served = load_scorer(algorithm, files).scored(features, THREADS).score
+    np.testing.assert_array_equal(stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown, THREADS), served)
     assert stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown.drop("discount_depth"), THREADS) is None
     assert stored_references(kept, f"{algorithm}_ranker", RUN_DATE) == load_references(files) == model.references
     assert load_holdout(files).equals(model.holdout)

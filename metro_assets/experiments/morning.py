@@ -32,7 +32,7 @@ from metro_assets.ranking.fitting import fit_ranker, load_ranker
 from metro_assets.ranking.scoring import score_pool
 from metro_assets.selection.greedy import choose_greedily
 from metro_assets.selection.rules import WEEK_DAYS, eligible_candidates, judged_candidates
-from metro_assets.sql import Relation, dated, on_date, query, stored
+from metro_assets.sql import Relation, dated, on_date, query, stored, values
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import CUSTOMER_FEATURES, FURTHER_INTERACTION_FEATURES, INTERACTION_FEATURES, Algorithm
 
@@ -197,11 +197,38 @@ def candidates_of(opening: Opening, customer_ids: Sequence[int], settings: Setti
     return stored(dated(pool(of_due, opening.run_date, settings.candidates), opening.run_date))
 
 
-def choose(opening: Opening, customer_ids: Sequence[int], score: Pairs, settings: Settings) -> pl.DataFrame:
-    """The slates of some customers: customer_id, rank, offer_id and score, in the order of customer and rank."""
-    scored = score(opening, candidates_of(opening, customer_ids, settings))
+def score_candidates(
+    opening: Opening, candidates: Relation, explored: pl.DataFrame, score: Pairs
+) -> tuple[Relation, pl.DataFrame]:
+    """Scores of the candidates and of the random slates, as `scored_candidates` has them; and those of the slates.
+
+    Parameters
+    ----------
+    explored : customer_id, offer_id, position and propensity of the slates that the arm EXPLORATION sees.
+    """
+    asked = query(
+        __package__,
+        "asked_pairs",
+        candidates=candidates,
+        explored=explored,
+        parameters=values(run_date=opening.run_date),
+    )
+    scored = score(opening, stored(asked)).with_columns(pl.col("algorithm").cast(pl.String))
+    of_slates = explored.join(
+        scored.select("customer_id", "offer_id", "score"), on=["customer_id", "offer_id"], how="left"
+    )
+    return opening.connection.from_arrow(scored.to_arrow()), of_slates.sort("customer_id", "position")
+
+
+def choose(
+    opening: Opening, candidates: Relation, scored: Relation, settings: Settings, least_score: float
+) -> pl.DataFrame:
+    """The slates of the candidates' customers: customer_id, rank, offer_id and score, by customer and rank."""
+    eligible = query(
+        __package__, "of_candidates", scored=scored, candidates=candidates, parameters=values(least_score=least_score)
+    )
     judged = judged_candidates(
-        opening.connection.from_arrow(scored.with_columns(pl.col("algorithm").cast(pl.String)).to_arrow()),
+        stored(eligible),
         opening.days("offers"),
         opening.whole("customers"),
         opening.days("impressions", -WEEK_DAYS + 1, -1),

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from metro_assets.config import ConfigurationError, Engine, Settings, Sizes
+from metro_assets.config import ConfigurationError, Engine, Settings, Sizes, today
 from metro_assets.sources.synthetic.world import World
 from metro_assets.storage.tables import Warehouse
 from metro_assets.vocabulary import Algorithm
@@ -68,11 +68,17 @@ class Plan:
 
 
 def plan_experiment(
-    settings: Settings, policies: Sequence[str], days: int, seeds: int, start: date, name: str | None = None
+    settings: Settings,
+    policies: Sequence[str],
+    days: int,
+    seeds: int,
+    start: date | None = None,
+    name: str | None = None,
 ) -> Plan:
     """The plan of an experiment under `<warehouse>/experiments/<name>`; the same name goes on where it was.
 
-    More policies, days or seeds may be asked for than before; the world and the knobs must be the same.
+    More policies, days or seeds may be asked for than before; the world and the knobs must be the same. By default it
+    is named after the profile, and ends yesterday when it is first planned.
 
     Raises
     ------
@@ -89,19 +95,22 @@ def plan_experiment(
             f"--policies {','.join(unknown)}: no such policy; choose from {', '.join(known)} "
             f"({', '.join(ALWAYS)} are always in the race)"
         )
-    name = name or f"{settings.profile}-{start}"
+    name = name or settings.profile
     if Path(name).name != name or name.startswith("."):
         raise ConfigurationError(f"--name {name} is no name of a folder; use letters, digits and dashes")
     asked = [policy for policy in dict.fromkeys(policies) if policy not in ALWAYS]
+    folder = settings.warehouse / "experiments" / name
+    before = _pinned(folder)
+    start = start or (date.fromisoformat(before["start"]) if before else today() - timedelta(days=days))
     plan = Plan(
-        folder=settings.warehouse / "experiments" / name,
+        folder=folder,
         settings=settings,
         policies=(CONTROL, *asked, RANDOM, ORACLE),
         start=start,
         days=days,
         seeds=tuple(settings.seed + number for number in range(seeds)),
     )
-    _refuse_another_experiment(plan)
+    _refuse_another_experiment(plan, before)
     return plan
 
 
@@ -137,12 +146,16 @@ def _bound(plan: Plan) -> dict[str, Any]:
     return {"start": str(plan.start), "seed": settings.seed, **knobs}
 
 
-def _refuse_another_experiment(plan: Plan) -> None:
-    path = plan.folder / PLAN_FILE
-    if not path.exists():
-        return
-    before, now = json.loads(path.read_text("utf-8")), _bound(plan)
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+def _pinned(folder: Path) -> dict[str, Any]:
+    """What an experiment is bound to, empty before its first run."""
+    path = folder / PLAN_FILE
+    bound: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return bound
+
+
+def _refuse_another_experiment(plan: Plan, before: dict[str, Any]) -> None:
+    now = _bound(plan)
+    changed = [name for name in sorted({*before, *now}) if before and before.get(name) != now.get(name)]
     if changed:
         raise ConfigurationError(
             f"{plan.folder} holds an experiment with other {', '.join(changed)}; give the same again, or another --name"

@@ -21,9 +21,11 @@ from filelock import FileLock
 from metro_assets.experiments.history import share_history
 from metro_assets.experiments.morning import (
     Pairs,
+    candidates_of,
     choose,
     fit,
     opened_tables,
+    score_candidates,
     scored_by,
     training_rows_as_served,
 )
@@ -37,6 +39,8 @@ from metro_assets.sql import Relation
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import Algorithm, Arm
 
+LEAST_MARGIN_RON = 1e-9
+"""The oracle shows what gains only."""
 CHOICE_SCHEMA = {
     "customer_id": pl.Int32,
     "arm": pl.String,
@@ -117,12 +121,16 @@ class Player:
         with self._timed("fit"):
             score = self._scores(opening)
         with self._timed("choice"):
-            due, explored = self.exposure.due(day)
-            chosen = choose(opening, [*due.tolist(), *explored.tolist()], score, settings)
+            due, random_slates = self.exposure.due(day), self.exposure.explored(day)
+            customers = [*due.tolist(), *random_slates["customer_id"].unique().to_list()]
+            candidates = candidates_of(opening, customers, settings)
+            scored, of_slates = score_candidates(opening, candidates, random_slates, score)
+            least = LEAST_MARGIN_RON if self.policy == ORACLE else 0.0
+            chosen = choose(opening, candidates, scored, settings, least)
         arm = pl.when(pl.col("customer_id").is_in(due.tolist())).then(pl.lit(str(Arm.POLICY)))
-        return chosen.with_columns(arm=arm.otherwise(pl.lit(str(Arm.EXPLORATION))), propensity=pl.lit(1.0)).select(
-            pl.col(name).cast(kind) for name, kind in CHOICE_SCHEMA.items()
-        )
+        choices = chosen.with_columns(arm=arm.otherwise(pl.lit(str(Arm.EXPLORATION))), propensity=pl.lit(1.0))
+        write_whole(_explored_path(self.plan, self.seed, self.policy, day), _parquet(of_slates))
+        return choices.select(pl.col(name).cast(kind) for name, kind in CHOICE_SCHEMA.items())
 
     def _learn(self, opening: Opening) -> None:
         day = opening.run_date
@@ -160,14 +168,14 @@ def lots(seed: int) -> Pairs:
 
 
 def true_margins(truth: Truth) -> Pairs:
-    """Candidates that gain by being shown, by the true change of the margin, RON."""
+    """Candidates by the true change of the margin that showing them at the top brings, RON."""
 
     def scored(opening: Opening, candidates: Relation) -> pl.DataFrame:
         pairs = _pairs(candidates)
         change = truth.margin_change_ron(
             opening.run_date, pairs["customer_id"].to_numpy(), pairs["offer_id"].to_numpy()
         )
-        return pairs.with_columns(algorithm=pl.lit(ORACLE), score=change).filter(pl.col("score") > 0)
+        return pairs.with_columns(algorithm=pl.lit(ORACLE), score=change)
 
     return scored
 
@@ -205,6 +213,15 @@ def read_choices(plan: Plan, seed: int, policy: str, day: date) -> pl.DataFrame:
 
 def _choices_path(plan: Plan, seed: int, policy: str, day: date) -> Path:
     return plan.path(seed, policy) / "choices" / f"{day}.parquet"
+
+
+def read_explored(plan: Plan, seed: int, policy: str, day: date) -> pl.DataFrame:
+    """The random slates of a finished day, `PlayedExposure.explored`, with the scores of the policy."""
+    return pl.read_parquet(_explored_path(plan, seed, policy, day))
+
+
+def _explored_path(plan: Plan, seed: int, policy: str, day: date) -> Path:
+    return plan.path(seed, policy) / "explored" / f"{day}.parquet"
 
 
 def _shown(choices: pl.DataFrame) -> Chosen:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Self
 
 import numpy as np
+import polars as pl
 
 from metro_assets.sources.synthetic.entities import Floats, Integers
 from metro_assets.sources.synthetic.slates import EXPLORATION, POLICY, Exposure, Slates
@@ -44,11 +45,24 @@ class PlayedExposure(Exposure):
         super().__init__(world.catalogue, world.businesses, world.latents, world.visits, world.seed, world.live_offers)
         self._policy, self._start, self._played = policy, start.toordinal(), dict[int, Slates]()
 
-    def due(self, day: date) -> tuple[Integers, Integers]:
-        """Ids of the customers for whom the policy chooses on the day, and of those who see a random slate."""
+    def due(self, day: date) -> Integers:
+        """Ids of the customers for whom the policy chooses on the day."""
         slates = super()._slates(day.toordinal())
-        policy, exploration = (slates.due_customer[slates.due_arm == arm] + 1 for arm in (POLICY, EXPLORATION))
-        return policy, exploration
+        ids: Integers = slates.due_customer[slates.due_arm == POLICY] + 1
+        return ids
+
+    def explored(self, day: date) -> pl.DataFrame:
+        """The random slates of a day: customer_id, offer_id, position, propensity."""
+        slates = super()._slates(day.toordinal())
+        rows = slates.arm == EXPLORATION
+        return pl.DataFrame(
+            {
+                "customer_id": (slates.customer[rows] + 1).astype(np.int32),
+                "offer_id": slates.offer_id[rows].astype(np.int32),
+                "position": slates.position[rows].astype(np.int8),
+                "propensity": slates.propensity[rows],
+            }
+        )
 
     def play(self, day: date, chosen: Chosen) -> None:
         """Show what the policy chose for a day, once.

@@ -4,6 +4,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# Not in the lock: from PyPI, Linux gets a build with CUDA of several GB; another index may be named here.
+TORCH ?= torch==2.13.0
 INSTALLED := .venv/.installed
 export METRO_WAREHOUSE ?= $(CURDIR)/warehouse
 export DAGSTER_HOME ?= $(METRO_WAREHOUSE)/dagster
@@ -36,7 +38,8 @@ bench: $(INSTALLED) ## measure speed anew into docs/benchmarks (needs ~8 GiB, 20
 	$(BIN)/python -m benchmarks
 
 lock: $(INSTALLED) ## resolve the dependencies anew into requirements.lock
-	$(BIN)/uv pip compile --python-version 3.11 --universal --generate-hashes --extra dev --no-header pyproject.toml -o requirements.lock
+	echo "torch ; sys_platform == 'never'" > $(BIN)/without-torch.txt
+	$(BIN)/uv pip compile --python-version 3.11 --universal --generate-hashes --extra dev --extra phase2 --override $(BIN)/without-torch.txt --no-emit-package torch --no-header pyproject.toml -o requirements.lock
 
 clean: ## remove everything that was materialised under ./warehouse (tables and Dagster's history); keep the environment
 	git clean -fdxq -e .venv -e node_modules warehouse
@@ -46,5 +49,6 @@ $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@

@@ -10,18 +10,29 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from metro_assets.vocabulary import Algorithm
 
 TIME_ZONE = "Europe/Bucharest"
 SETTINGS_FILE = "settings.toml"
 API_KEYS_VARIABLE = "METRO_API_KEYS"
 """Secrets are no settings: they are read where they are used, and stand in no file."""
+
+
+LIBRARIES: dict[Algorithm, tuple[str, ...]] = {}
+"""What an algorithm needs beyond the plain installation."""
+WITH_LIBRARIES = "metro-assets[phase2]"
+SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES)
+"""Every algorithm that the pipeline can fit and score, simplest first."""
 
 
 class ConfigurationError(ValueError):
@@ -114,9 +125,25 @@ class Ranking(Section):
     early_stopping_rounds: int = Field(20, ge=1, description="rounds without a better validation loss")
     num_leaves: int = Field(31, ge=2, description="leaves per tree")
     learning_rate: float = Field(0.1, gt=0, description="shrinkage")
+    algorithms: tuple[Algorithm, ...] = Field(
+        default_factory=lambda: tuple(name for name in SERVABLE if not missing_libraries(LIBRARIES.get(name, ()))),
+        min_length=1,
+        description="what is fitted and scores every day; default all whose libraries are installed",
+    )
+    refit_days: int = Field(7, ge=1, description="days for which a costly model is kept before it is fitted anew")
     minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
     listwise_penalty: float = Field(300.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
+
+    @field_validator("algorithms")
+    @classmethod
+    def _libraries_are_there(cls, algorithms: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
+        for algorithm in algorithms:
+            if missing := missing_libraries(LIBRARIES.get(algorithm, ())):
+                raise ValueError(
+                    f"{algorithm} needs {', '.join(missing)}, which is not installed: pip install '{WITH_LIBRARIES}'"
+                )
+        return tuple(sorted(set(algorithms)))
 
     @model_validator(mode="after")
     def _windows_are_long_enough(self) -> Self:
@@ -255,6 +282,11 @@ class Settings(BaseSettings):
     def calendar_start(self) -> date:
         """First day that a partition may have."""
         return self.history_start or today() - timedelta(days=self.sizes.history_days)
+
+
+def missing_libraries(names: Iterable[str]) -> list[str]:
+    """Those of the named libraries that are not installed; none is imported."""
+    return [name for name in names if find_spec(name) is None]
 
 
 def today() -> date:

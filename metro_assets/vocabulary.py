@@ -135,12 +135,18 @@ class Strategy(StrEnum):
 
 
 class Algorithm(StrEnum):
-    """Rankers that score the pool; values of every `algorithm` column."""
+    """What scores the pool and chooses from it; values of every `algorithm` column."""
 
     LOGISTIC = "logistic"
     BOOSTED_TREES = "boosted_trees"
+    WIDE_DEEP = "wide_deep"
+    SASREC = "sasrec"
+    UPLIFT = "uplift"
+    THOMPSON = "thompson"
 
 
+RANKER_SUFFIX = "_ranker"
+"""An algorithm's model in the store, and its asset, is named `<algorithm>_ranker`."""
 UNRANKED = "retrieval"
 """The `algorithm` of a date on which no ranker could be fitted: the pool in the order of retrieval."""
 
@@ -192,6 +198,18 @@ FURTHER_INTERACTION_FEATURES = ("product_purchases",)
 """Beside the sixteen (docs/features.md)."""
 RANKING_FEATURES = NAMED_FEATURES + FURTHER_INTERACTION_FEATURES
 """The order of every feature matrix."""
+CONTEXT_FEATURES = (
+    "segment_code",
+    "business_type_code",
+    "store_code",
+    "mechanic_code",
+    "benefit_code",
+    "category_code",
+    "anchor_code",
+)
+"""What a customer and an offer are, as codes: no order, only equality; for rankers that learn a place for each."""
+NEXT_ITEM_FEATURE = "next_item_score"
+"""What a model of purchase sequences says of an offer's products."""
 SET_FEATURES = (
     "set_lines",
     "set_recent_lines",

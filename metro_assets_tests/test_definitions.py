@@ -117,7 +117,8 @@ def test_every_asset_lies_in_the_group_of_its_stage() -> None:
 
 
 def _keys_defined_in(module: Any) -> set[AssetKey]:
-    found = [value for value in vars(module).values() if isinstance(value, dg.AssetsDefinition)]
+    values = [part for value in vars(module).values() for part in (value if isinstance(value, list) else [value])]
+    found = [value for value in values if isinstance(value, dg.AssetsDefinition)]
     return {key for asset in found for key in asset.keys}
 
 

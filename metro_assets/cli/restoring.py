@@ -6,8 +6,7 @@ from metro_assets.config import Settings
 from metro_assets.serving.publish import Publications
 from metro_assets.serving.queries import RecommendationReader
 from metro_assets.storage.models import ModelStore
-
-RANKER_SUFFIX = "_ranker"
+from metro_assets.vocabulary import RANKER_SUFFIX
 
 
 def restore_champion(settings: Settings) -> str:

@@ -25,8 +25,8 @@ from metro_assets.vocabulary import RANKING_FEATURES
 SETTINGS = load_settings()
 RECENT = SETTINGS.monitoring.window_days
 HORIZON = SETTINGS.ranking.label_horizon_days
-Scorer = Callable[[ModelStore, str, date, np.typing.NDArray[np.float32], int], np.typing.NDArray[np.float32]]
-"""Scores of feature rows by a stored ranker; the ranking stage's, handed in as a resource."""
+Scorer = Callable[[ModelStore, str, date, pl.DataFrame, int], np.typing.NDArray[np.float32] | None]
+"""Scores of feature rows by a stored ranker, if it reads no other; the ranking stage's, handed in as a resource."""
 References = Callable[[ModelStore, str, date], dict[str, Reference]]
 
 
@@ -57,7 +57,9 @@ def drift_log(
     recent = shown.filter(pl.col("shown_date") >= run_date - timedelta(days=RECENT))
     features = recent.select(pl.col(RANKING_FEATURES).cast(pl.Float32).fill_null(float("nan"))).to_numpy()
     current = {name: features[:, place] for place, name in enumerate(RANKING_FEATURES)}
-    current["score"] = scorer(models, version.name, version.run_date, features, settings.engine.threads)
+    scores = scorer(models, version.name, version.run_date, recent, settings.engine.threads)
+    if scores is not None:
+        current["score"] = scores
     current["label"] = _labels(shown, redemptions.pl(), run_date)
     kept = references(models, version.name, version.run_date)
     kinds = {"score": "SCORE", "label": "LABEL"}

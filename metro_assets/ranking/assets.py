@@ -14,32 +14,50 @@ from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
-from metro_assets.ranking.examples import labelled, why_unfit, windows_before
+from metro_assets.ranking.examples import labelled, why_unfit, windows_before, with_customer_codes, with_offer_codes
 from metro_assets.ranking.fitting import (
     SUSPICIOUS_AUC_WITHIN_LISTS,
     choose,
     fit_ranker,
     load_holdout,
-    load_ranker,
+    load_scorer,
     no_holdout,
 )
 from metro_assets.ranking.scoring import retrieval_order, score_pool
 from metro_assets.storage.models import ModelStore
-from metro_assets.vocabulary import UNRANKED, Algorithm
+from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
 RANKING = load_settings().ranking
+ALGORITHMS = RANKING.algorithms
+MODELS = {algorithm: f"{algorithm}{RANKER_SUFFIX}" for algorithm in ALGORITHMS}
+COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
+"""Fitted anew once a week, not every day."""
+READS_CODES = {Algorithm.WIDE_DEEP}
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
 TODAY = days(0, 0)
+POOL_TABLES = (
+    "candidate_pool",
+    "interaction_features",
+    "customer_features",
+    "offer_features",
+    "offers",
+    "offer_products",
+)
 MAY_BE_UNFIT = RANKING.without_model == "retrieval"
 
 
 def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
     """The asset of one algorithm: fitted for the run date and kept in the model store."""
+    described = {"customers": dg.AssetIn(), "offers": EXAMPLES, "offer_products": EXAMPLES}
 
     @dg.asset(
-        name=f"{algorithm}_ranker",
-        ins={"training_examples": EXAMPLES, "redemptions": OUTCOMES},
+        name=MODELS[algorithm],
+        ins={
+            "training_examples": EXAMPLES,
+            "redemptions": OUTCOMES,
+            **(described if algorithm in READS_CODES else {}),
+        },
         partitions_def=daily,
         backfill_policy=ONE_DATE_A_RUN,
         owners=OWNERS,
@@ -56,9 +74,16 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         redemptions: duckdb.DuckDBPyRelation,
         settings: dg.ResourceParam[Settings],
         models: dg.ResourceParam[ModelStore],
+        **descriptions: duckdb.DuckDBPyRelation,
     ) -> dg.MaterializeResult[None]:
         run_date = date.fromisoformat(context.partition_key)
-        rows = labelled(training_examples, redemptions, run_date, settings.ranking).materialize()
+        if algorithm in COSTLY and (kept := models.newest(MODELS[algorithm], run_date, settings.ranking.refit_days)):
+            return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} scores until it is a week old"})
+        rows = labelled(training_examples, redemptions, run_date, settings.ranking)
+        if algorithm in READS_CODES:
+            rows = with_offer_codes(rows, descriptions["offers"], descriptions["offer_products"])
+            rows = with_customer_codes(rows, descriptions["customers"])
+        rows = rows.materialize()
         if MAY_BE_UNFIT and (why := why_unfit(rows, run_date, settings.ranking)):
             return dg.MaterializeResult(metadata={"not fitted": why})
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
@@ -73,7 +98,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             settings.engine.threads,
             settings.monitoring.bins,
         )
-        path = models.save(f"{algorithm}_ranker", run_date, fitted.files(), fitted.metadata)
+        path = models.save(MODELS[algorithm], run_date, fitted.files(), fitted.metadata)
         return dg.MaterializeResult(metadata=_shown(fitted.metadata, str(path), fitted.reliability))
 
     return ranker
@@ -96,12 +121,18 @@ def _shown(metadata: dict[str, Any], path: str, curve: Any) -> dict[str, Any]:
     }
 
 
-logistic_ranker = _ranker_asset(Algorithm.LOGISTIC, "scikitlearn")
-boosted_trees_ranker = _ranker_asset(Algorithm.BOOSTED_TREES, "lightgbm")
+KINDS = {
+    Algorithm.LOGISTIC: "scikitlearn",
+    Algorithm.BOOSTED_TREES: "lightgbm",
+    Algorithm.WIDE_DEEP: "pytorch",
+    Algorithm.SASREC: "pytorch",
+}
+"""Rankers with the library that each is fitted by, as the web UI shows it."""
+rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
 
 
 @dg.asset(
-    deps=[dg.AssetDep(f"{algorithm}_ranker") for algorithm in Algorithm],
+    deps=list(MODELS.values()),
     partitions_def=daily,
     backfill_policy=ONE_DATE_A_RUN,
     owners=OWNERS,
@@ -119,7 +150,7 @@ def champion(
     if not metrics:
         return dg.MaterializeResult(metadata={"in force": f"none: {UNRANKED} order is served"})
     best = choose(metrics, settings.ranking.selection_metric)
-    in_force = models.promote(f"{best}_ranker", run_date)
+    in_force = models.promote(models.scoring_version(f"{best}{RANKER_SUFFIX}", run_date), since=run_date)
     return dg.MaterializeResult(
         metadata={
             "best on validation": best,
@@ -130,16 +161,20 @@ def champion(
     )
 
 
-@table_asset(deps=[f"{algorithm}_ranker" for algorithm in Algorithm], takes_range=False)
+@table_asset(deps=list(MODELS.values()), takes_range=False)
 def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
     """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
     run_date = date.fromisoformat(context.partition_key)
-    parts = [load_holdout(models.load(f"{algorithm}_ranker", run_date)) for algorithm in _fitted(models, run_date)]
+    parts = [
+        load_holdout(models.load(MODELS[algorithm], run_date))
+        for algorithm in _fitted(models, run_date)
+        if models.exists(MODELS[algorithm], run_date)
+    ]
     return pl.concat(parts or [no_holdout()]).sort("impression_id", "algorithm")
 
 
 @table_asset(
-    ins={"candidate_pool": TODAY, "interaction_features": TODAY, "customer_features": TODAY, "offer_features": TODAY},
+    ins=dict.fromkeys(POOL_TABLES, TODAY),
     deps=["champion"],
     kinds=("lightgbm",),
     takes_range=False,
@@ -150,6 +185,9 @@ def scored_candidates(
     interaction_features: duckdb.DuckDBPyRelation,
     customer_features: duckdb.DuckDBPyRelation,
     offer_features: duckdb.DuckDBPyRelation,
+    offers: duckdb.DuckDBPyRelation,
+    offer_products: duckdb.DuckDBPyRelation,
+    customers: duckdb.DuckDBPyRelation,
     settings: dg.ResourceParam[Settings],
     models: dg.ResourceParam[ModelStore],
 ) -> pl.DataFrame:
@@ -158,13 +196,19 @@ def scored_candidates(
     if MAY_BE_UNFIT and not _fitted(models, run_date):
         unranked: pl.DataFrame = retrieval_order(candidate_pool).pl()
         return unranked
-    versions = {algorithm: models.scoring_version(f"{algorithm}_ranker", run_date) for algorithm in Algorithm}
-    rankers = {
-        str(algorithm): load_ranker(algorithm, models.load(version.name, version.run_date))
+    versions = {algorithm: models.scoring_version(MODELS[algorithm], run_date) for algorithm in ALGORITHMS}
+    scorers = {
+        str(algorithm): load_scorer(algorithm, models.load(version.name, version.run_date))
         for algorithm, version in versions.items()
     }
-    scored = score_pool(rankers, interaction_features, customer_features, offer_features, settings.engine.threads)
-    sample = {name: scored.filter(pl.col("algorithm") == name)["score"][:200_000].to_numpy() for name in rankers}
+    scored = score_pool(
+        scorers,
+        interaction_features,
+        with_customer_codes(customer_features, customers),
+        with_offer_codes(offer_features, offers, offer_products),
+        settings.engine.threads,
+    )
+    sample = {name: scored.filter(pl.col("algorithm") == name)["score"][:200_000].to_numpy() for name in scorers}
     context.add_output_metadata(
         {
             "score distribution": picture(pictures.draw_scores(sample)),
@@ -213,15 +257,22 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
 
 
 def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[str, float]]:
-    return {
-        str(algorithm): models.metadata(f"{algorithm}_ranker", run_date)["metrics"]["validation"]
-        for algorithm in _fitted(models, run_date)
-    }
+    found = {}
+    for algorithm in _fitted(models, run_date):
+        version = models.scoring_version(MODELS[algorithm], run_date)
+        found[str(algorithm)] = models.metadata(version.name, version.run_date)["metrics"]["validation"]
+    return found
 
 
 def _fitted(models: ModelStore, run_date: date) -> list[Algorithm]:
-    """The algorithms with a ranker of the date: all of them, unless none could be fitted and that may be."""
-    return [name for name in sorted(Algorithm) if not MAY_BE_UNFIT or models.exists(f"{name}_ranker", run_date)]
+    """The algorithms with a ranker for the date: all of them, unless none could be fitted and that may be."""
+    return [
+        name
+        for name in ALGORITHMS
+        if not MAY_BE_UNFIT
+        or models.exists(MODELS[name], run_date)
+        or (name in COSTLY and models.newest(MODELS[name], run_date, RANKING.refit_days))
+    ]
 
 
 ranking_checks = [contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT), contract_checks("scored_candidates")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from metro_assets.config import Ranking
 from metro_assets.ranking.examples import Examples
+from metro_assets.vocabulary import RANKING_FEATURES
 
 FILE = "boosted_trees.txt"
 POSITION = "position"
@@ -21,6 +22,7 @@ POSITION = "position"
 class BoostedTreesRanker:
     """A LightGBM booster for binary labels."""
 
+    feature_names: ClassVar[tuple[str, ...]] = RANKING_FEATURES
     booster: lgb.Booster
 
     @classmethod

@@ -113,6 +113,21 @@ def labelled(training_examples: Relation, redemptions: Relation, run_date: date,
     )
 
 
+def with_customer_codes(rows: Relation, customers: Relation) -> Relation:
+    """Rows of customers with what each is, as codes (`CONTEXT_FEATURES`); null where master data lacks the customer."""
+    return query(__package__, "with_customer_codes", described=rows, customers=customers)
+
+
+def with_offer_codes(rows: Relation, offers: Relation, offer_products: Relation) -> Relation:
+    """Rows of offers with what each is, as codes (`CONTEXT_FEATURES`).
+
+    Parameters
+    ----------
+    offers, offer_products : of days on which the offers were live; what an offer is does not change.
+    """
+    return query(__package__, "with_offer_codes", described=rows, offers=offers, offer_products=offer_products)
+
+
 def load_examples(
     labelled_rows: Relation,
     window: tuple[date, date],

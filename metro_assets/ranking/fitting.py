@@ -7,7 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from io import BytesIO
+from pkgutil import resolve_name
 from typing import Any, Protocol
 
 import lightgbm
@@ -19,23 +21,44 @@ import sklearn
 from metro_assets.config import Ranking
 from metro_assets.distributions import Reference, category_reference, quantile_reference
 from metro_assets.metrics import auc, expected_calibration_error, list_metrics, reliability
-from metro_assets.ranking.boosted_trees import BoostedTreesRanker
 from metro_assets.ranking.calibration import Calibration, fit_calibration, load_calibration
 from metro_assets.ranking.examples import Examples, NotEnoughHistoryError, Windows, load_examples
-from metro_assets.ranking.logistic import LogisticRanker
-from metro_assets.ranking.protocol import TOP_POSITION, Ranker
+from metro_assets.ranking.protocol import TOP_POSITION, Ranker, Scored, Scorer
 from metro_assets.sql import Relation
-from metro_assets.vocabulary import RANKING_FEATURES, Algorithm
+from metro_assets.vocabulary import RANKER_SUFFIX, RANKING_FEATURES, Algorithm
 
-RANKERS: dict[Algorithm, type[Ranker]] = {
-    Algorithm.LOGISTIC: LogisticRanker,
-    Algorithm.BOOSTED_TREES: BoostedTreesRanker,
+RANKERS: dict[Algorithm, str] = {
+    Algorithm.LOGISTIC: "metro_assets.ranking.logistic:LogisticRanker",
+    Algorithm.BOOSTED_TREES: "metro_assets.ranking.boosted_trees:BoostedTreesRanker",
 }
-"""Every ranker by the name that the tables carry."""
+"""Every ranker's class by the name that the tables carry; imported when it is asked for, for some need much."""
 CUTOFF = 10
 REFERENCES, HOLDOUT = "references.json", "holdout.parquet"
 SUSPICIOUS_AUC_WITHIN_LISTS = 0.95
 """Nobody foresees redemptions this well: a feature knows the future until proven otherwise (docs/evaluation.md)."""
+
+
+def ranker_class(algorithm: Algorithm) -> type[Ranker]:
+    """The class of an algorithm's ranker."""
+    ranker: type[Ranker] = resolve_name(RANKERS[algorithm])
+    return ranker
+
+
+@dataclass(frozen=True)
+class CalibratedRanker:
+    """A ranker that scores the pool: calibrated probabilities as if shown at the top."""
+
+    ranker: Ranker
+    calibration: Calibration
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Columns that the ranker reads."""
+        return self.ranker.feature_names
+
+    def scored(self, features: npt.NDArray[np.float32], threads: int) -> Scored:
+        """Scores of rows [n, features]."""
+        return Scored(score(self.ranker, self.calibration, features, threads))
 
 
 @dataclass(frozen=True)
@@ -74,18 +97,20 @@ def fit_ranker(
     reference_bins: int,
 ) -> FittedRanker:
     """Fit one algorithm on the train window, judge it on the test window, fit it anew on all windows for serving."""
+    kind = ranker_class(algorithm)
     own_seed = partition_seed(seed, algorithm, run_date)
-    train = load_examples(labelled_rows, windows.train, own_seed, settings.maximum_rows, is_balanced=True)
+    load = partial(load_examples, labelled_rows, feature_names=kind.feature_names)
+    train = load(windows.train, own_seed, settings.maximum_rows, is_balanced=True)
     if not len(train):
         raise NotEnoughHistoryError(
             f"nothing was shown from {windows.train[0]} to {windows.train[1]}, the window to train on; "
             "ingest impressions of those days or choose a later run date"
         )
-    # Both algorithms are judged on the same lists.
+    # All algorithms are judged on the same lists.
     shared_seed = partition_seed(seed, "judged lists", run_date)
-    validation = load_examples(labelled_rows, windows.validation, shared_seed, settings.maximum_judged_rows)
-    test = load_examples(labelled_rows, windows.test, shared_seed, settings.maximum_judged_rows)
-    first = RANKERS[algorithm].fit(train, validation, settings, own_seed, threads)
+    validation = load(windows.validation, shared_seed, settings.maximum_judged_rows)
+    test = load(windows.test, shared_seed, settings.maximum_judged_rows)
+    first = kind.fit(train, validation, settings, own_seed, threads)
     raw = {
         name: first.raw_scores(part.features, part.position, threads)
         for name, part in (("validation", validation), ("test", test))
@@ -95,7 +120,7 @@ def fit_ranker(
         name: score(first, calibration, part.features, threads)
         for name, part in (("validation", validation), ("test", test))
     }
-    everything = load_examples(labelled_rows, windows.whole, own_seed, settings.maximum_rows, is_balanced=True)
+    everything = load(windows.whole, own_seed, settings.maximum_rows, is_balanced=True)
     served = first.refit(everything, settings, own_seed, threads)
     metadata: dict[str, Any] = {
         "algorithm": str(algorithm),
@@ -109,7 +134,7 @@ def fit_ranker(
             for name, part in (("validation", validation), ("test", test))
         },
         "importance": served.importance(),
-        "features": list(RANKING_FEATURES),
+        "features": list(kind.feature_names),
         "seed": own_seed,
         "library_versions": {"lightgbm": lightgbm.__version__, "scikit-learn": sklearn.__version__},
     }
@@ -133,7 +158,12 @@ def judged(examples: Examples, at_top: npt.NDArray[np.float32], as_shown: npt.ND
 
 def load_ranker(algorithm: Algorithm, files: dict[str, bytes]) -> tuple[Ranker, Calibration]:
     """A stored ranker and its calibration."""
-    return RANKERS[algorithm].load(files), load_calibration(files)
+    return ranker_class(algorithm).load(files), load_calibration(files)
+
+
+def load_scorer(algorithm: Algorithm, files: dict[str, bytes]) -> Scorer:
+    """What scores the pool by a stored model."""
+    return CalibratedRanker(*load_ranker(algorithm, files))
 
 
 def score(
@@ -153,11 +183,14 @@ class ReadsModels(Protocol):
 
 
 def stored_scores(
-    models: ReadsModels, name: str, run_date: date, features: npt.NDArray[np.float32], threads: int
-) -> npt.NDArray[np.float32]:
-    """Scores of feature rows by a stored ranker, given the name of its asset."""
-    algorithm = Algorithm(name.removesuffix("_ranker"))
-    return score(*load_ranker(algorithm, models.load(name, run_date)), features, threads)
+    models: ReadsModels, name: str, run_date: date, rows: pl.DataFrame, threads: int
+) -> npt.NDArray[np.float32] | None:
+    """Scores of feature rows by a stored model, given the name of its asset; None where a column is not among them."""
+    scorer = load_scorer(Algorithm(name.removesuffix(RANKER_SUFFIX)), models.load(name, run_date))
+    if not set(scorer.feature_names) <= set(rows.columns):
+        return None
+    features = rows.select(pl.col(scorer.feature_names).cast(pl.Float32).fill_null(float("nan"))).to_numpy()
+    return scorer.scored(features, threads).score
 
 
 def stored_references(models: ReadsModels, name: str, run_date: date) -> dict[str, Reference]:
@@ -197,6 +230,7 @@ def no_holdout() -> pl.DataFrame:
 
 
 def _references(examples: Examples, scores: npt.NDArray[np.float32], bins: int) -> dict[str, Reference]:
+    # The named features stand first in every ranker's matrix; what a ranker reads beyond them is not watched.
     columns = {name: examples.features[:, place] for place, name in enumerate(RANKING_FEATURES)}
     references = {
         name: quantile_reference(values, bins, examples.weight) for name, values in {**columns, "score": scores}.items()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from metro_assets.config import Ranking
 from metro_assets.ranking.examples import Examples
 from metro_assets.ranking.logistic import LogisticRanker, standardised
-from metro_assets.vocabulary import CUSTOMER_FEATURES
+from metro_assets.vocabulary import CUSTOMER_FEATURES, RANKING_FEATURES, SET_FEATURES
 
 FILE = "listwise.json"
 Floats = npt.NDArray[np.float64]
@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class ListwiseRanker:
     """One linear score per row: order and head are linear in the same columns, so they add up to one regression."""
+
+    feature_names: ClassVar[tuple[str, ...]] = RANKING_FEATURES + SET_FEATURES
 
     linear: LogisticRanker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,7 @@ FILE = "logistic.json"
 class LogisticRanker:
     """Coefficients per column: the features, a mark for each feature that can be missing, the log position."""
 
+    feature_names: ClassVar[tuple[str, ...]] = RANKING_FEATURES
     mean: list[float]
     scale: list[float]
     marked: list[int]

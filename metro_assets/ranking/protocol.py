@@ -1,9 +1,9 @@
-"""What every ranker offers: fit on examples, score features, save to and load from open formats."""
+"""What every ranker and every scorer offers: fit on examples, score features, save to and load from open formats."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,35 @@ TOP_POSITION = 1.0
 """At scoring every candidate is taken as shown at the top: the position is a bias of the log, not of the offer."""
 
 
+class Scored(NamedTuple):
+    """What `scored_candidates` holds of rows by one algorithm, arrays [n]."""
+
+    score: npt.NDArray[np.float32]
+    """Calibrated probability if shown at the top."""
+    value_ron: npt.NDArray[np.float32] | None = None
+    """What a policy that orders by money orders by."""
+    log_odds_sd: npt.NDArray[np.float32] | None = None
+    """Posterior standard deviation of the log odds, for a policy that explores."""
+
+
+class Scorer(Protocol):
+    """Something fitted that scores rows of the pool."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Columns that it reads, in order."""
+        ...
+
+    def scored(self, features: npt.NDArray[np.float32], threads: int) -> Scored:
+        """Scores of rows [n, features]."""
+        ...
+
+
 class Ranker(Protocol):
     """A fitted model of P(redemption)."""
+
+    feature_names: ClassVar[tuple[str, ...]]
+    """Columns of its feature matrix in the daily pipeline."""
 
     @classmethod
     def fit(cls, train: Examples, validation: Examples | None, settings: Ranking, seed: int, threads: int) -> Self:

@@ -13,6 +13,8 @@ select
                 high_margin_rank nulls last,
                 offer_id
         )
-    )::float as score
+    )::float as score,
+    null::float as value_ron,
+    null::float as log_odds_sd
 from pool
 order by customer_id, offer_id

@@ -17,7 +17,7 @@ from metro_assets.selection.slates import commonest_reasons, slates
 from metro_assets.sql import Relation, dated, on_date, union
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
-from metro_assets.vocabulary import UNRANKED
+from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED
 
 SELECTION = load_settings().selection
 TABLES_OF_THE_DATE = (
@@ -124,7 +124,7 @@ def champion_algorithm(models: ModelStore, run_date: date, scored_candidates: Re
     """The algorithm whose order a run for the date serves; the only one there is where nothing could be fitted."""
     scored = [name for (name,) in scored_candidates.select("algorithm").distinct().fetchall()]
     champion = models.champion_at(run_date)
-    chosen = champion.version.name.removesuffix("_ranker") if champion else ""
+    chosen = champion.version.name.removesuffix(RANKER_SUFFIX) if champion else ""
     return chosen if chosen in scored or scored != [UNRANKED] else UNRANKED
 
 

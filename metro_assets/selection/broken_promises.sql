@@ -62,7 +62,8 @@ out_of_order as (
             earlier.customer_id = later.customer_id
             and earlier.algorithm = later.algorithm
             and earlier.rank + 1 = later.rank
-    where earlier.score < later.score
+    -- the two that do not order by the score
+    where earlier.score < later.score and earlier.algorithm not in ('uplift', 'thompson')
 )
 
 select

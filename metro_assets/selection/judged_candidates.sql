@@ -34,6 +34,8 @@ select
     scored_candidates.algorithm,
     scored_candidates.offer_id,
     scored_candidates.score,
+    scored_candidates.value_ron,
+    scored_candidates.log_odds_sd,
     live_offers.category,
     case
         when consenting_customers.customer_id is null then 'NO_CONSENT'

@@ -45,7 +45,7 @@ def recommendations_with_tags(
 
     Parameters
     ----------
-    chosen : customer_id, algorithm, rank, offer_id and score.
+    chosen : customer_id, algorithm, rank, offer_id, score, value_ron and propensity.
     facts : one row per customer, algorithm and chosen offer, from `facts_of_tags`.
     champion : the algorithm whose order is served.
     """

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from metro_assets.config import Selection
-from metro_assets.selection.greedy import choose_greedily
+from metro_assets.selection.policies import choose
 from metro_assets.selection.price_tags import facts_of_tags, recommendations_with_tags
 from metro_assets.selection.rules import eligible_candidates, judged_candidates
 from metro_assets.sql import Relation, stored
@@ -33,7 +33,7 @@ def slates(tables: Mapping[str, Relation], run_date: date, champion: str, settin
         run_date,
         settings,
     )
-    chosen = stored(choose_greedily(eligible_candidates(judged), settings))
+    chosen = stored(choose(eligible_candidates(judged), settings))
     facts = facts_of_tags(tables, chosen, run_date)
     rows = recommendations_with_tags(chosen, facts, champion, settings, run_date)
     return rows.select(RECOMMENDATION_COLUMNS).sort("customer_id", "algorithm", "rank")
@@ -57,6 +57,8 @@ RECOMMENDATION_COLUMNS = (
     "offer_id",
     "is_champion",
     "score",
+    "value_ron",
+    "propensity",
     "reason",
     "strategies",
     "channel",

@@ -13,7 +13,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,15 @@ class ModelStore:
         found = [Version(path.parent.name, date.fromisoformat(path.name.removeprefix("run_date="))) for path in folders]
         return sorted(found, key=lambda version: (version.run_date, version.name))
 
+    def newest(self, name: str, run_date: date, days: int) -> Version | None:
+        """The newest version fitted less than so many days before the run date, the date itself left out."""
+        found = [
+            version
+            for version in self.versions(name)
+            if timedelta(0) < run_date - version.run_date < timedelta(days=days)
+        ]
+        return found[-1] if found else None
+
     def champion(self) -> Champion | None:
         """The version in force, or None before the first promotion."""
         pointer = self._pointer()
@@ -101,29 +110,30 @@ class ModelStore:
         A past date that is made again keeps its own choice; one that never had any gets the version in force.
         """
         pointer = self._pointer()
-        known = [_version(entry) for entry in pointer["history"] if entry["run_date"] <= str(run_date)]
+        known = [_version(entry) for entry in pointer["history"] if entry["since"] <= str(run_date)]
         return Champion(known[-1], bool(pointer["is_pinned"])) if known else self.champion()
 
     def scoring_version(self, name: str, run_date: date) -> Version:
-        """The version of a ranker that scores on a date: the date's own, or the champion that a person put back."""
+        """The version of a ranker that scores on a date: its newest, or the champion that a person put back."""
         champion = self.champion_at(run_date)
-        own = Version(name, run_date)
+        fitted = [version for version in self.versions(name) if version.run_date <= run_date]
+        own = fitted[-1] if fitted else Version(name, run_date)
         if champion is None or not champion.is_pinned or champion.version.name != name:
             return own
         return champion.version if champion.version.run_date <= run_date else own
 
-    def promote(self, name: str, run_date: date) -> Champion:
-        """Put a version in force unless a pinned one is; returns the one in force afterwards.
+    def promote(self, version: Version, since: date) -> Champion:
+        """Put a version in force from a run date on, unless a pinned one is; returns the one in force afterwards.
 
-        A version older than the one in force (a backfill of a past date) does not replace it.
+        The choice of a date before that of the one in force (a backfill of a past date) does not replace it.
         """
-        self._existing(Version(name, run_date))
+        self._existing(version)
         with self._lock():
             pointer = self._pointer()
             history = pointer["history"]
-            new = {"name": name, "run_date": str(run_date)}
-            if not pointer["is_pinned"] and (not history or history[-1]["run_date"] <= new["run_date"]):
-                kept = [entry for entry in history if entry["run_date"] != new["run_date"]]
+            new = {"name": version.name, "run_date": str(version.run_date), "since": str(since)}
+            if not pointer["is_pinned"] and (not history or history[-1]["since"] <= new["since"]):
+                kept = [entry for entry in history if entry["since"] != new["since"]]
                 self._write_pointer([*kept, new][-KEPT_CHAMPIONS:], is_pinned=False)
         champion = self.champion()
         if champion is None:
@@ -151,6 +161,8 @@ class ModelStore:
             return {"history": [], "is_pinned": False}
         except json.JSONDecodeError as error:
             raise WarehouseError(f"{self.root / POINTER} is damaged ({error}); delete it and run again") from error
+        for entry in content["history"]:
+            entry.setdefault("since", entry["run_date"])  # pointers of version 0.1.0 lack it
         return content
 
     def _write_pointer(self, history: list[dict[str, str]], *, is_pinned: bool) -> None:

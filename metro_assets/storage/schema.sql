@@ -438,11 +438,15 @@ create table scored_candidates (
     offer_id integer references offers (offer_id),
     algorithm varchar,
     score float not null check (score between 0 and 1),
+    value_ron float,
+    log_odds_sd float check (log_odds_sd >= 0),
     primary key (customer_id, offer_id, algorithm)
 );
 comment on table scored_candidates is 'One row is a candidate scored by one algorithm.';
 comment on column scored_candidates.algorithm is 'vocabulary.Algorithm, or vocabulary.UNRANKED where nothing could be fitted';
 comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top; UNRANKED: 1 / place, no probability';
+comment on column scored_candidates.value_ron is 'expected margin that showing the offer adds, RON: what the uplift policy orders by; null: the algorithm orders by the score';
+comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of the log odds: what Thompson sampling draws with; null: the algorithm does not explore';
 
 create table recommendations (
     run_date date not null,
@@ -452,6 +456,8 @@ create table recommendations (
     offer_id integer not null references offers (offer_id),
     is_champion boolean not null,
     score float not null check (score between 0 and 1),
+    value_ron float,
+    propensity float not null check (propensity > 0 and propensity <= 1),
     reason varchar not null,
     strategies varchar[] not null,
     channel varchar not null,
@@ -484,6 +490,8 @@ comment on column recommendations.product_name is 'name of the product on the ta
 comment on column recommendations.rank is '1 is the best';
 comment on column recommendations.is_champion is 'the algorithm is the champion of the run date';
 comment on column recommendations.score is 'probability of redemption if shown at the top, calibrated on impressions; the best of many are over-predicted (docs/evaluation.md)';
+comment on column recommendations.value_ron is 'expected margin that showing the offer adds, RON, where the algorithm orders by it';
+comment on column recommendations.propensity is 'probability with which the algorithm put the offer into the slate: 1 but where it explores';
 comment on column recommendations.reason is 'why, in words a buyer understands';
 comment on column recommendations.strategies is 'candidate strategies that found it';
 comment on column recommendations.channel is 'channel with consent through which it may be sent; STORE: no consent is known, it may be shown, not sent';

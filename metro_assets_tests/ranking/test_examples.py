@@ -15,9 +15,11 @@ from metro_assets.ranking.examples import (
     load_examples,
     why_unfit,
     windows_before,
+    with_customer_codes,
+    with_offer_codes,
 )
 from metro_assets.sql import Relation
-from metro_assets.vocabulary import RANKING_FEATURES
+from metro_assets.vocabulary import CONTEXT_FEATURES, RANKING_FEATURES
 
 SETTINGS = Ranking()
 RUN_DATE = date(2026, 5, 18)
@@ -284,3 +286,45 @@ def test_why_nothing_can_be_fitted(table: Table, days: range, label: int, why: s
     told = why_unfit(shown_on(table, days, label), RUN_DATE, SETTINGS)
     assert told.startswith(why)
     assert bool(told) == bool(why)
+
+
+def test_rows_get_what_customer_and_offer_are_as_codes(table: Table) -> None:
+    """The same word has the same code everywhere, another word another; single precision holds it."""
+    rows = table("interaction_features", [{"customer_id": 1, "offer_id": 7}, {"customer_id": 2, "offer_id": 8}])
+    customers = table(
+        "customers",
+        [
+            {"customer_id": c, "segment": "HORECA", "business_type": t, "store_id": 3}
+            for c, t in ((1, "BAR"), (2, "HOTEL"))
+        ],
+    )
+    offers = table(
+        "offers",
+        [
+            {
+                "run_date": RUN_DATE - timedelta(days=back),
+                "offer_id": o,
+                "mechanic": m,
+                "benefit": "GIFT",
+                "category": "X",
+            }
+            for back in (0, 1)
+            for o, m in ((7, "BIRTHDAY"), (8, "GIFT_INCENTIVE"))
+        ],
+    )
+    anchors = [
+        {"offer_id": o, "product_id": p, "is_anchor": a} for o, p, a in ((7, 5, True), (7, 6, False), (8, 5, True))
+    ]
+    coded = with_offer_codes(with_customer_codes(rows, customers), offers, table("offer_products", anchors))
+    first, second = coded.select(*CONTEXT_FEATURES).order("segment_code").fetchall()
+    same = [one == other for one, other in zip(first, second, strict=True)]
+    assert dict(zip(CONTEXT_FEATURES, same, strict=True)) == {
+        "segment_code": True,
+        "business_type_code": False,
+        "store_code": True,
+        "mechanic_code": False,
+        "benefit_code": True,
+        "category_code": True,
+        "anchor_code": True,
+    }
+    assert all(code == int(code) and 0 <= code < 2**24 for code in (*first, *second))

@@ -190,7 +190,9 @@ def test_what_is_kept_gives_scores_references_and_holdout_back(
     assert ((scores > 0) & (scores < 1)).all()
     np.testing.assert_array_equal(score(*load_ranker(algorithm, files), features, THREADS), scores)
     kept = Kept(files)
-    np.testing.assert_array_equal(stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, features, THREADS), scores)
+    shown = pl.DataFrame(features, schema=list(RANKING_FEATURES), orient="row")
+    np.testing.assert_array_equal(stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown, THREADS), scores)
+    assert stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown.drop("discount_depth"), THREADS) is None
     assert stored_references(kept, f"{algorithm}_ranker", RUN_DATE) == load_references(files) == model.references
     assert load_holdout(files).equals(model.holdout)
 
@@ -261,7 +263,7 @@ def test_every_purpose_and_day_has_a_seed_of_its_own() -> None:
     assert partition_seed(1, "a", RUN_DATE) == partition_seed(1, "a", RUN_DATE)
 
 
-@pytest.mark.parametrize("algorithm", sorted(Algorithm), ids=str)
+@pytest.mark.parametrize("algorithm", sorted(RANKERS), ids=str)
 def test_a_validation_window_without_a_list_is_no_obstacle(
     algorithm: Algorithm, frame: pl.DataFrame, as_relation: Callable[[pl.DataFrame], Relation]
 ) -> None:
@@ -269,7 +271,7 @@ def test_a_validation_window_without_a_list_is_no_obstacle(
     assert fitted(algorithm, as_relation(without)).metadata["rows"]["validation"] == 0
 
 
-@pytest.mark.parametrize("algorithm", sorted(Algorithm), ids=str)
+@pytest.mark.parametrize("algorithm", sorted(RANKERS), ids=str)
 def test_a_train_window_without_a_list_is_said(
     algorithm: Algorithm, frame: pl.DataFrame, as_relation: Callable[[pl.DataFrame], Relation]
 ) -> None:

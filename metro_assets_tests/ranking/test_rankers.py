@@ -11,7 +11,7 @@ from scipy.special import expit
 from metro_assets.config import Ranking
 from metro_assets.metrics import auc, list_metrics
 from metro_assets.ranking.examples import Examples
-from metro_assets.ranking.fitting import RANKERS
+from metro_assets.ranking.fitting import RANKERS, ranker_class
 from metro_assets.ranking.listwise import ListwiseRanker
 from metro_assets.ranking.logistic import HEAVY_TAILED
 from metro_assets.ranking.protocol import TOP_POSITION, Ranker
@@ -88,7 +88,7 @@ def validation() -> Examples:
     return shown(2, planted, lists=400)
 
 
-@pytest.fixture(scope="module", params=[*RANKERS.values(), ListwiseRanker], ids=lambda kind: kind.__name__)
+@pytest.fixture(scope="module", params=[*map(ranker_class, RANKERS), ListwiseRanker], ids=lambda kind: kind.__name__)
 def kind(request: pytest.FixtureRequest) -> type[Ranker]:
     fitted: type[Ranker] = request.param
     return fitted

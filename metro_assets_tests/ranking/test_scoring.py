@@ -9,6 +9,7 @@ import pytest
 
 from metro_assets.ranking import scoring
 from metro_assets.ranking.calibration import Calibration
+from metro_assets.ranking.fitting import CalibratedRanker
 from metro_assets.ranking.logistic import LogisticRanker
 from metro_assets.ranking.scoring import retrieval_order, score_pool
 from metro_assets.sql import Relation
@@ -20,6 +21,8 @@ Table = Callable[..., Relation]
 
 class Echo:
     """A stub whose log odds are one feature, and which remembers the positions that it was asked for."""
+
+    feature_names = RANKING_FEATURES
 
     def __init__(self, feature: str) -> None:
         self.place = RANKING_FEATURES.index(feature)
@@ -59,9 +62,9 @@ def sigmoid(number: float) -> float:
 
 def test_every_pair_is_scored_by_every_algorithm_with_its_own_features(table: Table) -> None:
     rankers = {
-        "by_offer": (Echo("discount_depth"), Calibration(2.0, -1.0)),
-        "by_customer": (Echo("recency_days"), Calibration(1.0, 0.0)),
-        "by_pair": (Echo("days_since_product"), Calibration(1.0, 0.0)),
+        "by_offer": CalibratedRanker(Echo("discount_depth"), Calibration(2.0, -1.0)),
+        "by_customer": CalibratedRanker(Echo("recency_days"), Calibration(1.0, 0.0)),
+        "by_pair": CalibratedRanker(Echo("days_since_product"), Calibration(1.0, 0.0)),
     }
     scored = score_pool(rankers, *pool(table, [(2, 7), (1, 7), (1, 3)]), threads=1)
     expected = [
@@ -73,7 +76,7 @@ def test_every_pair_is_scored_by_every_algorithm_with_its_own_features(table: Ta
             ("by_pair", customer + offer / 100),
         )
     ]
-    assert scored.columns == ["customer_id", "offer_id", "algorithm", "score"]
+    assert scored.columns == ["customer_id", "offer_id", "algorithm", "score", "value_ron", "log_odds_sd"]
     assert scored.select("customer_id", "offer_id", "algorithm").rows() == [row[:3] for row in expected]
     assert scored["score"].to_list() == pytest.approx([sigmoid(row[3]) for row in expected], rel=1e-6)
     assert scored.schema["score"] == pl.Float32
@@ -81,7 +84,7 @@ def test_every_pair_is_scored_by_every_algorithm_with_its_own_features(table: Ta
 
 def test_everything_is_scored_as_if_shown_at_the_top(table: Table) -> None:
     echo = Echo("recency_days")
-    score_pool({"echo": (echo, Calibration(1.0, 0.0))}, *pool(table, [(1, 1), (1, 2)]), threads=1)
+    score_pool({"echo": CalibratedRanker(echo, Calibration(1.0, 0.0))}, *pool(table, [(1, 1), (1, 2)]), threads=1)
     assert echo.positions == {1.0}
 
 
@@ -89,7 +92,7 @@ def test_an_unknown_feature_reaches_the_ranker_as_missing(table: Table) -> None:
     pairs, customers, offers = pool(table, [(1, 1), (2, 1)])
     one_unknown = table("customer_features", [{"customer_id": 1, "recency_days": None}, {"customer_id": 2}])
     both = table("customer_features", [{"customer_id": 1, "recency_days": 5.0}, {"customer_id": 2}])
-    rankers = {"echo": (Echo("recency_days"), Calibration(1.0, 0.0))}
+    rankers = {"echo": CalibratedRanker(Echo("recency_days"), Calibration(1.0, 0.0))}
     assert np.isnan(score_pool(rankers, pairs, one_unknown, offers, threads=1)["score"].to_numpy()).all()
     found = score_pool(rankers, pairs, both, offers, threads=1)["score"].to_numpy()
     np.testing.assert_allclose(found, [sigmoid(5), np.nan], rtol=1e-6)
@@ -100,8 +103,8 @@ def test_scoring_in_batches_equals_scoring_at_once(table: Table, monkeypatch: py
     columns = len(RANKING_FEATURES)
     logistic = LogisticRanker([0.0] * columns, [1.0] * columns, [], list(np.linspace(-0.3, 0.4, columns + 1)), -2.0)
     rankers = {
-        "echo": (Echo("days_since_product"), Calibration(0.3, -1.0)),
-        "logistic": (logistic, Calibration(1.0, 0.0)),
+        "echo": CalibratedRanker(Echo("days_since_product"), Calibration(0.3, -1.0)),
+        "logistic": CalibratedRanker(logistic, Calibration(1.0, 0.0)),
     }
     pairs = [(customer, offer) for customer in range(1, 41) for offer in range(1, 2 + customer % 7)]
     relations = pool(table, pairs)
@@ -116,9 +119,11 @@ def test_scoring_in_batches_equals_scoring_at_once(table: Table, monkeypatch: py
 
 
 def test_an_empty_pool_has_no_scores_but_the_columns(table: Table) -> None:
-    scored = score_pool({"echo": (Echo("recency_days"), Calibration(1.0, 0.0))}, *pool(table, []), threads=1)
+    scored = score_pool(
+        {"echo": CalibratedRanker(Echo("recency_days"), Calibration(1.0, 0.0))}, *pool(table, []), threads=1
+    )
     assert scored.is_empty()
-    assert scored.columns == ["customer_id", "offer_id", "algorithm", "score"]
+    assert scored.columns == ["customer_id", "offer_id", "algorithm", "score", "value_ron", "log_odds_sd"]
 
 
 def test_where_nothing_is_fitted_the_pool_comes_in_the_order_of_retrieval(table: Table) -> None:

@@ -33,38 +33,38 @@ def test_a_version_that_was_never_fitted_is_named_with_the_remedy(store: ModelSt
 
 
 def test_the_newest_choice_is_the_champion_and_a_backfill_does_not_replace_it(store: ModelStore) -> None:
-    store.promote("logistic_ranker", TUESDAY)
-    store.promote("logistic_ranker", MONDAY)
+    store.promote(Version("logistic_ranker", TUESDAY), TUESDAY)
+    store.promote(Version("logistic_ranker", MONDAY), MONDAY)
     champion = store.champion()
     assert champion is not None
     assert champion.version == Version("logistic_ranker", TUESDAY)
 
 
 def test_rollback_puts_the_previous_back_and_pins_it_until_unpinned(store: ModelStore) -> None:
-    store.promote("logistic_ranker", MONDAY)
-    store.promote("logistic_ranker", TUESDAY)
+    store.promote(Version("logistic_ranker", MONDAY), MONDAY)
+    store.promote(Version("logistic_ranker", TUESDAY), TUESDAY)
     assert store.rollback().version.run_date == MONDAY
-    assert store.promote("logistic_ranker", WEDNESDAY).version.run_date == MONDAY
+    assert store.promote(Version("logistic_ranker", WEDNESDAY), WEDNESDAY).version.run_date == MONDAY
     store.unpin()
-    assert store.promote("logistic_ranker", WEDNESDAY).version.run_date == WEDNESDAY
+    assert store.promote(Version("logistic_ranker", WEDNESDAY), WEDNESDAY).version.run_date == WEDNESDAY
 
 
 def test_rollback_without_a_previous_champion_says_so(store: ModelStore) -> None:
-    store.promote("logistic_ranker", MONDAY)
+    store.promote(Version("logistic_ranker", MONDAY), MONDAY)
     with pytest.raises(WarehouseError, match="no previous champion"):
         store.rollback()
 
 
 def test_promoting_twice_on_a_day_keeps_one_entry(store: ModelStore) -> None:
-    store.promote("logistic_ranker", MONDAY)
-    store.promote("logistic_ranker", TUESDAY)
-    store.promote("logistic_ranker", TUESDAY)
+    store.promote(Version("logistic_ranker", MONDAY), MONDAY)
+    store.promote(Version("logistic_ranker", TUESDAY), TUESDAY)
+    store.promote(Version("logistic_ranker", TUESDAY), TUESDAY)
     assert store.rollback().version.run_date == MONDAY
 
 
 def test_a_champion_that_was_put_back_scores_in_place_of_its_rankers_newer_fits(store: ModelStore) -> None:
     for day in (MONDAY, TUESDAY):
-        store.promote("logistic_ranker", day)
+        store.promote(Version("logistic_ranker", day), day)
     assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", WEDNESDAY)
     store.rollback()
     assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", MONDAY)

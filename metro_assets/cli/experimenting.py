@@ -9,7 +9,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from metro_assets.config import Settings
-from metro_assets.vocabulary import Algorithm
 
 
 def run_experiment(
@@ -18,7 +17,7 @@ def run_experiment(
     days: int,
     seeds: int,
     start: date | None,
-    name: str | None,
+    experiment: str | None,
     jobs: int | None,
     console: Console,
 ) -> None:
@@ -31,11 +30,15 @@ def run_experiment(
     from metro_assets.experiments.plan import plan_experiment
     from metro_assets.experiments.play import finished_days
     from metro_assets.experiments.racing import race
-    from metro_assets.experiments.report import table_rows, write_report
+    from metro_assets.experiments.report import short_rows, write_report
     from metro_assets.experiments.results import results
 
-    asked = [text.strip() for text in policies.split(",") if text.strip()] if policies else list(map(str, Algorithm))
-    plan = plan_experiment(settings, asked, days, seeds, start, name)
+    asked = (
+        [text.strip() for text in policies.split(",") if text.strip()]
+        if policies
+        else list(settings.ranking.algorithms)
+    )
+    plan = plan_experiment(settings, asked, days, seeds, start, experiment)
     total = len(plan.seeds) * len(plan.policies) * plan.days
     console.print(
         f"{', '.join(plan.policies)} · {days} days from {plan.start} · {seeds} world(s) · {plan.folder}",
@@ -62,8 +65,8 @@ def run_experiment(
     with console.status("comparing"):
         found = results(plan)
         page = write_report(plan, found)
-    header, *rows = table_rows(plan, found)
-    table = Table(title="Change per 1,000 customers against no offers, 95 % intervals")
+    header, *rows = short_rows(plan, found)
+    table = Table(title="Change per 1,000 customers against no offers over the period")
     for column in header:
         table.add_column(column, justify="left" if column == "policy" else "right")
     for row in rows:

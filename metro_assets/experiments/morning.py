@@ -27,14 +27,21 @@ from metro_assets.features.offers import features_of_offers
 from metro_assets.features.pairs import features_of_pairs, sums_at
 from metro_assets.features.training import History, Served, examples, examples_as_served
 from metro_assets.features.windows import known_before
-from metro_assets.ranking.examples import labelled, windows_before
-from metro_assets.ranking.fitting import fit_ranker, load_ranker
+from metro_assets.ranking.examples import labelled, windows_before, with_customer_codes, with_offer_codes
+from metro_assets.ranking.fitting import fit_ranker, load_scorer, ranker_class
 from metro_assets.ranking.scoring import score_pool
-from metro_assets.selection.greedy import choose_greedily
+from metro_assets.selection import policies
 from metro_assets.selection.rules import WEEK_DAYS, eligible_candidates, judged_candidates
 from metro_assets.sql import Relation, dated, on_date, query, stored, values
 from metro_assets.storage.models import ModelStore
-from metro_assets.vocabulary import CUSTOMER_FEATURES, FURTHER_INTERACTION_FEATURES, INTERACTION_FEATURES, Algorithm
+from metro_assets.vocabulary import (
+    CONTEXT_FEATURES,
+    CUSTOMER_FEATURES,
+    FURTHER_INTERACTION_FEATURES,
+    INTERACTION_FEATURES,
+    RANKER_SUFFIX,
+    Algorithm,
+)
 
 STATE_TABLES = ("daily_prices", "offers", "offer_products", "offer_audience")
 SERVED_TABLES = ("customer_products", "customer_features", "offer_features")
@@ -42,7 +49,7 @@ _FEATURES = "metro_assets.features"
 
 
 Pairs: TypeAlias = Callable[[Opening, Relation], pl.DataFrame]
-"""Gives `scored_candidates` of a pool: customer_id, offer_id, algorithm and score."""
+"""Gives the rows of `scored_candidates` of pairs: customer_id, offer_id and run_date."""
 
 
 def opened_tables(opening: Opening, settings: Features) -> None:
@@ -107,17 +114,17 @@ def _history(opening: Opening, days: int, settings: Features) -> History:
 def fit(opening: Opening, algorithm: Algorithm, models: ModelStore, settings: Settings, seed: int) -> None:
     """Fit an algorithm for the run date on what the policy has lived through, and keep it."""
     ranking = settings.ranking
-    rows = settled_rows(opening, ranking)
+    rows = settled_rows(opening, algorithm, ranking)
     first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or opening.run_date
     windows = windows_before(opening.run_date, first_shown, ranking)
     fitted = fit_ranker(
         algorithm, rows, windows, opening.run_date, ranking, seed, threads=1, reference_bins=settings.monitoring.bins
     )
-    models.save(f"{algorithm}_ranker", opening.run_date, fitted.files(), fitted.metadata)
+    models.save(model_name(algorithm), opening.run_date, fitted.files(), fitted.metadata)
 
 
-def settled_rows(opening: Opening, ranking: Ranking) -> Relation:
-    """Training examples with their labels as known at the opening."""
+def settled_rows(opening: Opening, algorithm: Algorithm, ranking: Ranking) -> Relation:
+    """Training examples with their labels as known at the opening, and the codes where the algorithm reads them."""
     reach = ranking.example_days + ranking.label_horizon_days
     rows = labelled(
         opening.days("training_examples", -reach + 2, 0),
@@ -125,6 +132,11 @@ def settled_rows(opening: Opening, ranking: Ranking) -> Relation:
         opening.run_date,
         ranking,
     )
+    if set(CONTEXT_FEATURES) & set(ranker_class(algorithm).feature_names):
+        rows = with_offer_codes(
+            rows, opening.days("offers", -reach + 1, 0), opening.days("offer_products", -reach + 1, 0)
+        )
+        rows = with_customer_codes(rows, opening.whole("customers"))
     return rows.materialize()
 
 
@@ -133,21 +145,26 @@ def scored_by(algorithm: Algorithm, models: ModelStore, settings: Settings) -> P
 
     def scored(opening: Opening, candidates: Relation) -> pl.DataFrame:
         newest = newest_fit(models, algorithm, opening.run_date)
-        ranker = load_ranker(algorithm, models.load(f"{algorithm}_ranker", newest))
+        scorer = load_scorer(algorithm, models.load(model_name(algorithm), newest))
         return score_pool(
-            {str(algorithm): ranker},
+            {str(algorithm): scorer},
             pair_features(opening, candidates, settings.features),
-            opening.days("customer_features"),
-            opening.days("offer_features"),
+            with_customer_codes(opening.days("customer_features"), opening.whole("customers")),
+            with_offer_codes(opening.days("offer_features"), opening.days("offers"), opening.days("offer_products")),
             threads=1,
         )
 
     return scored
 
 
+def model_name(algorithm: Algorithm) -> str:
+    """Name of an algorithm's model in the store."""
+    return f"{algorithm}{RANKER_SUFFIX}"
+
+
 def newest_fit(models: ModelStore, algorithm: Algorithm, run_date: date) -> date:
     """Run date of the newest fit that a day may use."""
-    return max(version.run_date for version in models.versions(f"{algorithm}_ranker") if version.run_date <= run_date)
+    return max(version.run_date for version in models.versions(model_name(algorithm)) if version.run_date <= run_date)
 
 
 def pair_features(opening: Opening, candidates: Relation, settings: Features) -> Relation:
@@ -223,7 +240,7 @@ def score_candidates(
 def choose(
     opening: Opening, candidates: Relation, scored: Relation, settings: Settings, least_score: float
 ) -> pl.DataFrame:
-    """The slates of the candidates' customers: customer_id, rank, offer_id and score, by customer and rank."""
+    """The slates of the candidates' customers, by customer and rank: offer_id, score and propensity."""
     eligible = query(
         __package__, "of_candidates", scored=scored, candidates=candidates, parameters=values(least_score=least_score)
     )
@@ -236,5 +253,5 @@ def choose(
         opening.run_date,
         settings.selection,
     )
-    chosen: pl.DataFrame = choose_greedily(eligible_candidates(judged), settings.selection).pl()
-    return chosen.select("customer_id", "rank", "offer_id", "score").sort("customer_id", "rank")
+    chosen: pl.DataFrame = policies.choose(eligible_candidates(judged), settings.selection).pl()
+    return chosen.select("customer_id", "rank", "offer_id", "score", "propensity").sort("customer_id", "rank")

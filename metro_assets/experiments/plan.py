@@ -14,7 +14,6 @@ from typing import Any
 from metro_assets.config import ConfigurationError, Engine, Settings, Sizes, today
 from metro_assets.sources.synthetic.world import World
 from metro_assets.storage.tables import Warehouse
-from metro_assets.vocabulary import Algorithm
 
 CONTROL, RANDOM, ORACLE = "no_offer", "random", "oracle"
 ALWAYS = (CONTROL, RANDOM, ORACLE)
@@ -89,7 +88,7 @@ def plan_experiment(
             f"the twin needs the synthetic world: nobody knows what the customers of {settings.source_folder} would "
             "have done without an offer; leave source = files out, or name another folder with --warehouse"
         )
-    known = [str(algorithm) for algorithm in Algorithm]
+    known = [str(algorithm) for algorithm in settings.ranking.algorithms]
     if unknown := [policy for policy in policies if policy not in {*known, *ALWAYS}]:
         raise ConfigurationError(
             f"--policies {','.join(unknown)}: no such policy; choose from {', '.join(known)} "

@@ -31,6 +31,7 @@ from metro_assets.experiments.morning import (
 )
 from metro_assets.experiments.opening import Memory, Opening
 from metro_assets.experiments.plan import ALWAYS, CONTROL, ORACLE, RANDOM, Plan, world_of, write_whole
+from metro_assets.metrics import Floats
 from metro_assets.sources.synthetic.draws import uniform
 from metro_assets.sources.synthetic.played import Chosen, PlayedExposure
 from metro_assets.sources.synthetic.truth import Truth
@@ -128,7 +129,7 @@ class Player:
             least = LEAST_MARGIN_RON if self.policy == ORACLE else 0.0
             chosen = choose(opening, candidates, scored, settings, least)
         arm = pl.when(pl.col("customer_id").is_in(due.tolist())).then(pl.lit(str(Arm.POLICY)))
-        choices = chosen.with_columns(arm=arm.otherwise(pl.lit(str(Arm.EXPLORATION))), propensity=pl.lit(1.0))
+        choices = chosen.with_columns(arm=arm.otherwise(pl.lit(str(Arm.EXPLORATION))))
         write_whole(_explored_path(self.plan, self.seed, self.policy, day), _parquet(of_slates))
         return choices.select(pl.col(name).cast(kind) for name, kind in CHOICE_SCHEMA.items())
 
@@ -162,7 +163,7 @@ def lots(seed: int) -> Pairs:
     def scored(opening: Opening, candidates: Relation) -> pl.DataFrame:
         pairs = _pairs(candidates)
         keys = (pairs["customer_id"].to_numpy(), pairs["offer_id"].to_numpy(), opening.run_date.toordinal())
-        return pairs.with_columns(algorithm=pl.lit(RANDOM), score=uniform(seed, "random policy", *keys))
+        return _scored(pairs, RANDOM, uniform(seed, "random policy", *keys))
 
     return scored
 
@@ -175,7 +176,7 @@ def true_margins(truth: Truth) -> Pairs:
         change = truth.margin_change_ron(
             opening.run_date, pairs["customer_id"].to_numpy(), pairs["offer_id"].to_numpy()
         )
-        return pairs.with_columns(algorithm=pl.lit(ORACLE), score=change)
+        return _scored(pairs, ORACLE, change)
 
     return scored
 
@@ -183,6 +184,13 @@ def true_margins(truth: Truth) -> Pairs:
 def _pairs(candidates: Relation) -> pl.DataFrame:
     pairs: pl.DataFrame = candidates.select("customer_id, offer_id").order("customer_id, offer_id").pl()
     return pairs
+
+
+def _scored(pairs: pl.DataFrame, policy: str, score: Floats) -> pl.DataFrame:
+    unknown = pl.lit(None, dtype=pl.Float32)
+    return pairs.with_columns(
+        algorithm=pl.lit(policy), score=pl.Series(score.astype(np.float32)), value_ron=unknown, log_odds_sd=unknown
+    )
 
 
 def record_path(plan: Plan, seed: int, policy: str, day: date) -> Path:

@@ -39,16 +39,32 @@ def write_report(plan: Plan, found: Results) -> Path:
 
 def table_rows(plan: Plan, found: Results) -> list[list[str]]:
     """The main table: a header, then a row per policy but the control, the best margin first."""
-    policies = [policy for policy in plan.policies if policy != CONTROL]
-    policies.sort(key=lambda policy: -found.value(policy, "incremental_margin_ron").value)
     header = ["policy", *COLUMNS.values(), "NDCG@10", "coverage", "Gini", "s/day"]
     rows = []
-    for policy in policies:
+    for policy in _best_first(plan, found):
         paired = [_with_interval(found.value(policy, metric), 0) for metric in COLUMNS]
         plain = [found.value(policy, metric).value for metric in ("coverage", "gini", "seconds_per_day")]
         figures = [_with_interval(found.value(policy, NDCG), 3), *(f"{number:.2f}" for number in plain)]
         rows.append([policy, *paired, *figures])
     return [header, *rows]
+
+
+def short_rows(plan: Plan, found: Results) -> list[list[str]]:
+    """The table of a terminal: the margin with its interval, the rest as plain figures."""
+    header = ["policy", "margin, RON", "redemptions", "added, RON", "anyway, RON", "NDCG@10", "Gini", "s/day"]
+    rows = []
+    for policy in _best_first(plan, found):
+        margin = _with_interval(found.value(policy, "incremental_margin_ron"), 0)
+        whole = [found.value(policy, name) for name in ("incremental_redemptions", "added_margin_ron")]
+        whole.append(found.value(policy, "anyway_cost_ron"))
+        shares = [found.value(policy, name).value for name in (NDCG, "gini", "seconds_per_day")]
+        rows.append([policy, margin, *(f"{one.value:,.0f}" for one in whole), *(f"{one:.2f}" for one in shares)])
+    return [header, *rows]
+
+
+def _best_first(plan: Plan, found: Results) -> list[str]:
+    policies = [policy for policy in plan.policies if policy != CONTROL]
+    return sorted(policies, key=lambda policy: -found.value(policy, "incremental_margin_ron").value)
 
 
 def _page(plan: Plan, found: Results) -> str:

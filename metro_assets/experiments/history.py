@@ -47,12 +47,12 @@ def make_history(plan: Plan, seed: int) -> None:
     settled = plan.settings.ranking.example_days + plan.settings.ranking.label_horizon_days - 1
     shown_from = max(plan.first_day, plan.start - settled * day)
     run_dates = [shown_from + number * day for number in range(1, (plan.start - shown_from).days + 1)]
-    memory = Memory(warehouse, plan.first_day, plan.settings.engine.threads)
+    memory = Memory(warehouse, plan.first_day, plan.start, plan.settings.engine.threads)
     with memory.opening(plan.start) as opening:
         for run_date, rows in training_rows(opening, run_dates, plan.settings.features):
             warehouse.write("training_examples", run_date, rows, opening.connection)
     memory.close()
-    memory = Memory(warehouse, plan.first_day)
+    memory = Memory(warehouse, plan.first_day, plan.start)
     with memory.opening(plan.start) as opening:
         opened_tables(opening, plan.settings.features)
     memory.close()

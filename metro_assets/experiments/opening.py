@@ -17,7 +17,8 @@ from metro_assets.features.windows import days_between
 from metro_assets.sql import Relation
 from metro_assets.storage.tables import Warehouse
 
-REMEMBERED = ("orders", "order_items", "assignments", "impressions", "redemptions", "web_visits", "offers")
+EVENT_TABLES = ("orders", "order_items", "assignments", "impressions", "redemptions", "web_visits")
+REMEMBERED = (*EVENT_TABLES, "offers")
 MASTER_TABLES = ("customers", "products")
 _PREFIX = "remembered_"
 """A table in memory may not bear the name of one that a stage's SQL speaks of: it would be taken for it."""
@@ -46,15 +47,19 @@ class Opening:
 
 
 class Memory:
-    """The events and offers of a warehouse in memory, and its openings."""
+    """The events before a day and the offers of a warehouse in memory, and its openings.
 
-    def __init__(self, warehouse: Warehouse, first_day: date, threads: int = 1) -> None:
+    What a killed process left of the day itself is not taken in: it is going to be written anew.
+    """
+
+    def __init__(self, warehouse: Warehouse, first_day: date, day: date, threads: int = 1) -> None:
         self._warehouse, self._first_day = warehouse, first_day
         self._connection = warehouse.connection(threads=threads)
         for table in MASTER_TABLES:
             self._fill(table, warehouse.read(self._connection, table))
         for table in REMEMBERED:
-            known = [day for day in warehouse.partitions(table) if day >= first_day]
+            written = [date for date in warehouse.partitions(table) if date >= first_day]
+            known = [date for date in written if date < day or table not in EVENT_TABLES]
             self._fill(table, warehouse.read(self._connection, table, known, allow_missing=True))
 
     @contextmanager

@@ -55,11 +55,15 @@ class Plan:
 
     def history(self, seed: int) -> Path:
         """Folder of what the policies of a seed share."""
-        return self.folder / f"seed={seed}" / "history"
+        return self._of_seed(seed) / "history"
 
     def path(self, seed: int, policy: str) -> Path:
         """Folder of what one policy lived through on one seed."""
-        return self.folder / f"seed={seed}" / f"policy={policy}"
+        return self._of_seed(seed) / policy
+
+    def _of_seed(self, seed: int) -> Path:
+        # Not `seed=…`: a reader of partitions takes such a folder for a column, `policy=…` in place of the stored one.
+        return self.folder / f"seed-{seed}"
 
     def warehouse(self, seed: int, policy: str) -> Warehouse:
         """Tables of one policy on one seed."""

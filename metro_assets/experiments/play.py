@@ -91,7 +91,7 @@ class Player:
         """Choose in the morning, let the world answer, and record both."""
         self._seconds = {}
         with self._timed("memory"):
-            memory = self._remember()
+            memory = self._remember(day)
         with memory.opening(day) as opening:
             choices = pl.DataFrame(schema=CHOICE_SCHEMA) if self.policy == CONTROL else self._choices(opening)
             with self._timed("world"):
@@ -106,10 +106,10 @@ class Player:
         record = {"seconds": seconds, "finished_at": time.time()}
         write_whole(record_path(self.plan, self.seed, self.policy, day), json.dumps(record).encode())
 
-    def _remember(self) -> Memory:
+    def _remember(self, day: date) -> Memory:
         """The days that were lived through, read when the first day is played."""
         if self._memory is None:
-            self._memory = Memory(self.warehouse, self.plan.first_day)
+            self._memory = Memory(self.warehouse, self.plan.first_day, day)
         return self._memory
 
     def _choices(self, opening: Opening) -> pl.DataFrame:

@@ -12,12 +12,12 @@ from metro_assets.sources.synthetic.slates import POLICY
 from metro_assets.sources.synthetic.world import World
 
 START = date(2026, 3, 2)
-DAYS = [START + timedelta(days=offset) for offset in range(8)]
+DAYS = [START + timedelta(days=offset) for offset in range(6)]
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return World(Sizes(customers=250, products=200, live_offers=40, history_days=40), 3, START - timedelta(days=40))
+    return World(Sizes(customers=160, products=150, live_offers=40, history_days=40), 3, START - timedelta(days=40))
 
 
 def logged(world: World, day: date) -> Chosen:
@@ -104,7 +104,7 @@ def test_customers_who_see_the_same_buy_the_same(world: World, as_logged: dict[s
 def test_a_policy_shows_to_those_in_its_arm_what_is_live_in_order(world: World) -> None:
     exposure = PlayedExposure(world, "p", START)
     chosen = logged(world, START)
-    outside = np.setdiff1d(np.arange(1, 251), exposure.due(START))[:1]
+    outside = np.setdiff1d(np.arange(1, 161), exposure.due(START))[:1]
     one = only(chosen, chosen.customer_id[:1])
     cases = {
         "due in its arm": Chosen(outside, one.offer_id[:1], np.array([1]), np.ones(1)),

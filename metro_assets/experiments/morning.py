@@ -15,7 +15,7 @@ import polars as pl
 
 from metro_assets.candidates.market import open_market
 from metro_assets.candidates.pool import pool
-from metro_assets.config import Features, Ranking, Settings
+from metro_assets.config import Features, Settings
 from metro_assets.experiments.opening import Opening
 from metro_assets.features.customers import (
     features_of_customers,
@@ -27,20 +27,16 @@ from metro_assets.features.offers import features_of_offers
 from metro_assets.features.pairs import features_of_pairs, sums_at
 from metro_assets.features.training import History, Served, examples, examples_as_served
 from metro_assets.features.windows import known_before
-from metro_assets.ranking.examples import labelled, windows_before, with_customer_codes, with_offer_codes
-from metro_assets.ranking.fitting import fit_ranker, load_scorer, ranker_class
+from metro_assets.ranking.examples import with_customer_codes, with_offer_codes
+from metro_assets.ranking.protocol import Scorer
 from metro_assets.ranking.scoring import score_pool
 from metro_assets.selection import policies
 from metro_assets.selection.rules import WEEK_DAYS, eligible_candidates, judged_candidates
 from metro_assets.sql import Relation, dated, on_date, query, stored, values
-from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import (
-    CONTEXT_FEATURES,
     CUSTOMER_FEATURES,
     FURTHER_INTERACTION_FEATURES,
     INTERACTION_FEATURES,
-    RANKER_SUFFIX,
-    Algorithm,
 )
 
 STATE_TABLES = ("daily_prices", "offers", "offer_products", "offer_audience")
@@ -111,43 +107,12 @@ def _history(opening: Opening, days: int, settings: Features) -> History:
     )
 
 
-def fit(opening: Opening, algorithm: Algorithm, models: ModelStore, settings: Settings, seed: int) -> None:
-    """Fit an algorithm for the run date on what the policy has lived through, and keep it."""
-    ranking = settings.ranking
-    rows = settled_rows(opening, algorithm, ranking)
-    first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or opening.run_date
-    windows = windows_before(opening.run_date, first_shown, ranking)
-    fitted = fit_ranker(
-        algorithm, rows, windows, opening.run_date, ranking, seed, threads=1, reference_bins=settings.monitoring.bins
-    )
-    models.save(model_name(algorithm), opening.run_date, fitted.files(), fitted.metadata)
-
-
-def settled_rows(opening: Opening, algorithm: Algorithm, ranking: Ranking) -> Relation:
-    """Training examples with their labels as known at the opening, and the codes where the algorithm reads them."""
-    reach = ranking.example_days + ranking.label_horizon_days
-    rows = labelled(
-        opening.days("training_examples", -reach + 2, 0),
-        opening.days("redemptions", -reach + 1, -1),
-        opening.run_date,
-        ranking,
-    )
-    if set(CONTEXT_FEATURES) & set(ranker_class(algorithm).feature_names):
-        rows = with_offer_codes(
-            rows, opening.days("offers", -reach + 1, 0), opening.days("offer_products", -reach + 1, 0)
-        )
-        rows = with_customer_codes(rows, opening.whole("customers"))
-    return rows.materialize()
-
-
-def scored_by(algorithm: Algorithm, models: ModelStore, settings: Settings) -> Pairs:
-    """Scores by the newest fit of an algorithm that is not younger than the run date."""
+def scored_by(policy: str, scorer: Scorer, settings: Settings) -> Pairs:
+    """Scores of pairs by what a policy has learned."""
 
     def scored(opening: Opening, candidates: Relation) -> pl.DataFrame:
-        newest = newest_fit(models, algorithm, opening.run_date)
-        scorer = load_scorer(algorithm, models.load(model_name(algorithm), newest))
         return score_pool(
-            {str(algorithm): scorer},
+            {policy: scorer},
             pair_features(opening, candidates, settings.features),
             with_customer_codes(opening.days("customer_features"), opening.whole("customers")),
             with_offer_codes(opening.days("offer_features"), opening.days("offers"), opening.days("offer_products")),
@@ -155,16 +120,6 @@ def scored_by(algorithm: Algorithm, models: ModelStore, settings: Settings) -> P
         )
 
     return scored
-
-
-def model_name(algorithm: Algorithm) -> str:
-    """Name of an algorithm's model in the store."""
-    return f"{algorithm}{RANKER_SUFFIX}"
-
-
-def newest_fit(models: ModelStore, algorithm: Algorithm, run_date: date) -> date:
-    """Run date of the newest fit that a day may use."""
-    return max(version.run_date for version in models.versions(model_name(algorithm)) if version.run_date <= run_date)
 
 
 def pair_features(opening: Opening, candidates: Relation, settings: Features) -> Relation:
@@ -238,7 +193,7 @@ def score_candidates(
 
 
 def choose(
-    opening: Opening, candidates: Relation, scored: Relation, settings: Settings, least_score: float
+    opening: Opening, candidates: Relation, scored: Relation, settings: Settings, seed: int, least_score: float
 ) -> pl.DataFrame:
     """The slates of the candidates' customers, by customer and rank: offer_id, score and propensity."""
     eligible = query(
@@ -253,5 +208,7 @@ def choose(
         opening.run_date,
         settings.selection,
     )
-    chosen: pl.DataFrame = policies.choose(eligible_candidates(judged), settings.selection).pl()
+    chosen: pl.DataFrame = policies.choose(
+        eligible_candidates(judged), opening.run_date, settings.selection, seed, threads=1
+    ).pl()
     return chosen.select("customer_id", "rank", "offer_id", "score", "propensity").sort("customer_id", "rank")

@@ -18,12 +18,13 @@ import numpy as np
 import polars as pl
 from filelock import FileLock
 
+from metro_assets.draws import uniform
 from metro_assets.experiments.history import share_history
+from metro_assets.experiments.learning import scorer_of
 from metro_assets.experiments.morning import (
     Pairs,
     candidates_of,
     choose,
-    fit,
     opened_tables,
     score_candidates,
     scored_by,
@@ -32,7 +33,6 @@ from metro_assets.experiments.morning import (
 from metro_assets.experiments.opening import Memory, Opening
 from metro_assets.experiments.plan import ALWAYS, CONTROL, ORACLE, RANDOM, Plan, world_of, write_whole
 from metro_assets.metrics import Floats
-from metro_assets.sources.synthetic.draws import uniform
 from metro_assets.sources.synthetic.played import Chosen, PlayedExposure
 from metro_assets.sources.synthetic.truth import Truth
 from metro_assets.sources.synthetic.world import World
@@ -127,7 +127,7 @@ class Player:
             candidates = candidates_of(opening, customers, settings)
             scored, of_slates = score_candidates(opening, candidates, random_slates, score)
             least = LEAST_MARGIN_RON if self.policy == ORACLE else 0.0
-            chosen = choose(opening, candidates, scored, settings, least)
+            chosen = choose(opening, candidates, scored, settings, self.seed, least)
         arm = pl.when(pl.col("customer_id").is_in(due.tolist())).then(pl.lit(str(Arm.POLICY)))
         choices = chosen.with_columns(arm=arm.otherwise(pl.lit(str(Arm.EXPLORATION))))
         write_whole(_explored_path(self.plan, self.seed, self.policy, day), _parquet(of_slates))
@@ -140,15 +140,13 @@ class Player:
             self.warehouse.write("training_examples", day, rows, opening.connection)
 
     def _scores(self, opening: Opening) -> Pairs:
-        day, plan = opening.run_date, self.plan
+        plan = self.plan
         if self.policy == RANDOM:
             return lots(self.seed)
         if self.policy == ORACLE:
             return true_margins(Truth(self.world, plan.settings.experiments.oracle_horizon_days))
-        algorithm = Algorithm(self.policy)
-        if (day - plan.start).days % plan.settings.experiments.refit_days == 0:
-            fit(opening, algorithm, self.models, plan.settings, self.seed)
-        return scored_by(algorithm, self.models, plan.settings)
+        scorer = scorer_of(opening, Algorithm(self.policy), self.models, plan.settings, self.seed, plan.start)
+        return scored_by(self.policy, scorer, plan.settings)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

@@ -96,6 +96,22 @@ def concentration(plan: Plan, seed: int, policy: str) -> Concentration:
     return Concentration(int(counts.sum()), float((counts > 0).mean()), gini(counts))
 
 
+def shown_redemption_rate(plan: Plan, seed: int, policy: str, horizon_days: int) -> float:
+    """Redemptions per offer that the policy showed on the settled days; NaN where it showed none."""
+    warehouse = plan.warehouse(seed, policy)
+    with warehouse.connection() as connection:
+        shown, redeemed = query(
+            __package__,
+            "shown_outcomes",
+            impressions=_played(warehouse, connection, "impressions", plan),
+            redemptions=_played(warehouse, connection, "redemptions", plan),
+            parameters=values(
+                policy=policy, horizon_days=horizon_days, last_shown_date=plan.end - timedelta(days=horizon_days)
+            ),
+        ).fetchall()[0]
+    return redeemed / shown if shown else float("nan")
+
+
 def gini(counts: np.typing.ArrayLike) -> float:
     """Gini coefficient of counts: 0 where all are equal, 1 - 1/n where one has everything; NaN without any.
 

@@ -101,7 +101,7 @@ def plan_experiment(
     name = name or settings.profile
     if Path(name).name != name or name.startswith("."):
         raise ConfigurationError(f"--name {name} is no name of a folder; use letters, digits and dashes")
-    asked = [policy for policy in dict.fromkeys(policies) if policy not in ALWAYS]
+    asked = [str(policy) for policy in dict.fromkeys(policies) if policy not in ALWAYS]
     folder = settings.warehouse / "experiments" / name
     before = _pinned(folder)
     start = start or (date.fromisoformat(before["start"]) if before else today() - timedelta(days=days))

@@ -361,6 +361,19 @@ class Files(Section):
     maximum_quantity: float = Field(100_000.0, gt=0, description="units of an order line above which it is absurd")
 
 
+class Experiments(Section):
+    """Policies judged in closed loop on the synthetic world."""
+
+    refit_days: int = Field(7, ge=1, description="played days after which a policy's model is fitted anew")
+    oracle_horizon_days: int = Field(
+        14, ge=1, description="days over which the oracle counts what showing an offer changes"
+    )
+    bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of seeds and customers")
+    off_policy_minimum_sample: float = Field(
+        50.0, ge=1, description="effective sample size below which an off-policy estimate is not stated"
+    )
+
+
 class Engine(Section):
     """Machine limits."""
 
@@ -396,6 +409,7 @@ class Settings(BaseSettings):
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")
     files: Files = Field(default_factory=Files, description="a company's own files")
+    experiments: Experiments = Field(default_factory=Experiments, description="policies judged in closed loop")
     engine: Engine = Field(default_factory=Engine, description="machine limits")
 
     @classmethod

@@ -161,6 +161,8 @@ def candidates_of(opening: Opening, customer_ids: Sequence[int], settings: Setti
         opening.days("offer_features"),
         opening.days("customer_products"),
         opening.whole("products"),
+        opening.days("product_vectors"),
+        opening.days("customer_vectors"),
     )
     due = pl.DataFrame({"customer_id": customer_ids}, schema={"customer_id": pl.Int32})
     of_due = replace(

@@ -9,7 +9,7 @@ import metro_assets
 
 ROOT = Path(metro_assets.__file__).parent
 STAGES = ("sources", "features", "candidates", "ranking", "selection", "serving", "monitoring", "evaluation")
-WORDS = {"config", "vocabulary", "pricing", "metrics", "uplift_metrics", "distributions", "sql"}
+WORDS = {"config", "vocabulary", "pricing", "metrics", "uplift_metrics", "distributions", "draws", "sql"}
 """Modules that belong to no stage and import none."""
 
 

@@ -22,12 +22,21 @@ from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
 
-MODELS = {"logistic_ranker", "boosted_trees_ranker", "champion"}
+MODELS = {"logistic_ranker", "boosted_trees_ranker", "thompson_ranker", "uplift_ranker", "champion"}
 """Assets that are kept in the model store, not as tables."""
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
 DERIVED = sorted(set(contracts()) - set(SOURCE_TABLES))
-ONE_DATE = MODELS | {"holdout_scores", "scored_candidates", "drift_log", "evaluation_metrics", "pipeline_runs"}
+ONE_DATE = MODELS | {
+    "bandit_posterior",
+    "holdout_scores",
+    "scored_candidates",
+    "drift_log",
+    "evaluation_metrics",
+    "promotion_gates",
+    "policy_estimates",
+    "pipeline_runs",
+}
 """Assets that a backfill gives a run per date: fitted models and what is measured with them."""
 
 STATE_WINDOWS = {
@@ -40,6 +49,21 @@ STATE_WINDOWS = {
         "customer_features": (-1, -1),
         "offer_features": (-1, -1),
     },
+    "uplift_examples": {
+        "offers": (-91, -1),
+        "offer_products": (-1, -1),
+        "offer_audience": (-1, -1),
+        "daily_prices": (-1, -1),
+        "customer_products": (-1, -1),
+        "customer_features": (-1, -1),
+        "offer_features": (-1, -1),
+    },
+    "uplift_ranker": {
+        "uplift_examples": (-61, 0),
+        "offers": (-62, -1),
+        "offer_products": (-62, -1),
+        "daily_prices": (-62, -1),
+    },
     "evaluation_metrics": {
         "offers": (-7, -7),
         "offer_products": (-14, -7),
@@ -50,7 +74,11 @@ STATE_WINDOWS = {
     },
     "logistic_ranker": {"training_examples": (-61, 0)},
     "boosted_trees_ranker": {"training_examples": (-61, 0)},
+    "bandit_posterior": {"training_examples": (-61, 0), "bandit_posterior": (-1, -1)},
+    "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
+    "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
+    "promotion_gates": {"holdout_scores": (-6, 0)},
 }
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
@@ -63,9 +91,20 @@ EVENT_WINDOWS = {
         "impressions": (-91, -1),
         "redemptions": (-91, -2),
     },
+    "uplift_examples": {
+        "assignments": (-1, -1),
+        "orders": (-91, -2),
+        "order_items": (-91, -2),
+        "impressions": (-91, -1),
+        "redemptions": (-91, -2),
+    },
+    "uplift_ranker": {"order_items": (-62, -1), "redemptions": (-62, -1)},
     "interaction_features": {"redemptions": (-90, -1)},
     "logistic_ranker": {"redemptions": (-62, -1)},
     "boosted_trees_ranker": {"redemptions": (-62, -1)},
+    "bandit_posterior": {"redemptions": (-62, -1)},
+    "thompson_ranker": {"redemptions": (-62, -1)},
+    "policy_estimates": {"assignments": (-13, -7), "impressions": (-13, -7), "redemptions": (-13, -1)},
     "recommendations": {"impressions": (-6, -1), "redemptions": (-60, -1), "web_visits": (-7, -1)},
     "recommendation_shortfalls": {"impressions": (-6, -1), "redemptions": (-60, -1)},
     "drift_log": {"redemptions": (-14, -1)},
@@ -242,9 +281,14 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "web_visits",
         "customer_products",
         "training_examples",
+        "uplift_examples",
         "interaction_features",
+        "candidate_margins",
+        "bandit_posterior",
         "recommendation_shortfalls",
+        "promotion_gates",
         "drift_log",
+        "policy_estimates",
     }
 
 
@@ -258,6 +302,7 @@ def test_opinions_warn_and_promises_block() -> None:
     assert warnings == {
         ("champion", "auc_and_ndcg_agree"),
         ("champion", "is_not_too_good"),
+        ("champion", "all_are_fitted"),
         ("drift_log", "drift_is_not_significant"),
     }
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import duckdb
+from datetime import date
+
+from duckdb import ColumnExpression, ConstantExpression
 
 from metro_assets.config import Selection
 from metro_assets.selection.by_value import choose_by_value
 from metro_assets.selection.greedy import choose_greedily
-from metro_assets.sql import Relation
+from metro_assets.selection.thompson import choose_by_sampling
+from metro_assets.sql import Relation, query
 from metro_assets.vocabulary import Algorithm
 
-BY_VALUE = Algorithm.UPLIFT
 
-
-def choose(eligible: Relation, settings: Selection) -> Relation:
+def choose(eligible: Relation, run_date: date, settings: Selection, seed: int, threads: int) -> Relation:
     """One row per customer, algorithm and rank: offer_id, score, value_ron and propensity.
 
     Parameters
@@ -21,7 +22,9 @@ def choose(eligible: Relation, settings: Selection) -> Relation:
     eligible : customer_id, algorithm, offer_id, score, value_ron, log_odds_sd and category of every pair that no rule
         forbids.
     """
-    algorithm, by_value = duckdb.ColumnExpression("algorithm"), duckdb.ConstantExpression(str(BY_VALUE))
-    chosen = choose_greedily(eligible.filter(algorithm != by_value), settings).select("*, null::float as value_ron")
-    valued = choose_by_value(eligible.filter(algorithm == by_value), settings)
-    return chosen.union(valued.select(*chosen.columns)).select("*, 1.0::float as propensity")
+    algorithm = ColumnExpression("algorithm")
+    values, explores = (algorithm == ConstantExpression(str(name)) for name in (Algorithm.UPLIFT, Algorithm.THOMPSON))
+    by_score = choose_greedily(eligible.filter(~values & ~explores), settings)
+    by_value = choose_by_value(eligible.filter(values), settings)
+    sampled = choose_by_sampling(eligible.filter(explores), run_date, settings, seed, threads)
+    return query(__package__, "chosen", by_score=by_score, by_value=by_value, sampled=sampled)

@@ -1,6 +1,7 @@
 """The order by incremental margin, under the limits of the greedy policy."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import duckdb
 import polars as pl
@@ -26,7 +27,7 @@ def slate(pairs: Sequence[Pair], algorithm: str = "uplift") -> list[tuple[int, f
     }
     eligible = pl.DataFrame(rows, schema=schema, orient="row")
     with duckdb.connect() as database:
-        chosen = choose(database.from_arrow(eligible.to_arrow()), SETTINGS).pl().sort("rank")
+        chosen = choose(database.from_arrow(eligible.to_arrow()), date(2026, 5, 18), SETTINGS, 42, 1).pl().sort("rank")
     assert chosen["propensity"].to_list() == [1.0] * len(chosen)
     assert chosen["rank"].to_list() == list(range(1, len(chosen) + 1))
     score_of = {offer_id: score for offer_id, score, _, _ in pairs}

@@ -1,6 +1,6 @@
 """The uplift model as an asset: which days it reads, and that it is kept for a week."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import duckdb
@@ -56,8 +56,9 @@ def uplift_ranker(
 ) -> dg.MaterializeResult[None]:
     """Without a trial (no hold-out, too few days) nothing is fitted, and the date is served without this algorithm."""
     run_date = date.fromisoformat(context.partition_key)
-    if kept := models.newest(NAME, run_date, settings.ranking.refit_days):
-        return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} scores until it is a week old"})
+    day = timedelta(days=1)
+    if kept := models.newest(NAME, run_date - (settings.ranking.refit_days - 1) * day, run_date - day):
+        return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
     sources = TrialSources(order_items, redemptions, offers, offer_products, daily_prices, products)
     rows = stored(with_outcomes(uplift_examples, sources, run_date, settings.ranking.label_horizon_days))
     first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
@@ -70,7 +71,7 @@ def uplift_ranker(
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(path),
-            **{name: fitted.metadata[name] for name in ("windows", "rows", "effects", "metrics")},
+            **{name: fitted.metadata[name] for name in ("windows", "rows", "effects", "uplift_metrics")},
             "uplift by decile": picture(draw_uplift_by_bin(fitted.by_bin(settings.engine.threads))),
         }
     )

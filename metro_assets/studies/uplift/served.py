@@ -12,7 +12,7 @@ from metro_assets.evaluation.bootstrap import interval, resampled_means
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.ranking.uplift.scorer import incremental_margin
 from metro_assets.ranking.uplift.trial import BOUGHT, REDEEMED
-from metro_assets.selection.policies import choose
+from metro_assets.selection.by_value import choose_by_value
 from metro_assets.sql import Relation, query
 from metro_assets.studies.uplift.orders import TRUE, changes_of_pairs
 from metro_assets.vocabulary import Algorithm
@@ -87,7 +87,9 @@ def _best(priced: pl.DataFrame, offers: Relation, oracle: Oracle, run_date: date
     """The slates of the true values, over the same pool."""
     effects = changes_of_pairs(oracle, run_date, priced, np.ones(priced.height, dtype=np.int64))
     valued = priced.select("customer_id", "offer_id").with_columns(value_ron=pl.Series(_value(priced, effects)))
-    chosen: pl.DataFrame = choose(query(__package__, "valued_pairs", offers=offers, valued=valued), settings).pl()
+    chosen: pl.DataFrame = choose_by_value(
+        query(__package__, "valued_pairs", offers=offers, valued=valued), settings
+    ).pl()
     return chosen.select("customer_id", algorithm=pl.lit(TRUE), rank="rank", offer_id="offer_id")
 
 

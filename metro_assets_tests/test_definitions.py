@@ -17,7 +17,14 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from metro_assets.config import TIME_ZONE, load_settings
 from metro_assets.definitions import STAGES, defs
-from metro_assets.orchestration.jobs import EVENT_TABLES, MASTER_TABLES, SOURCE_TABLES, STATE_TABLES, every_morning
+from metro_assets.orchestration.jobs import (
+    EVENT_TABLES,
+    EXAMPLE_TABLES,
+    MASTER_TABLES,
+    SOURCE_TABLES,
+    STATE_TABLES,
+    every_morning,
+)
 from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
@@ -343,7 +350,7 @@ def tables_of_job(name: str) -> set[str]:
 @pytest.mark.filterwarnings("ignore:.*varying BackfillPolicies")
 def test_the_jobs_of_a_morning_cover_every_table_and_each_has_its_part() -> None:
     assert tables_of_job("history") == set(SOURCE_TABLES)
-    assert tables_of_job("examples") == {"training_examples"}
+    assert tables_of_job("examples") == set(EXAMPLE_TABLES)
     assert tables_of_job("day") == set(assets()) - {*MASTER_TABLES, *EVENT_TABLES}
     for name in ("history", "examples", "day"):
         job = defs.resolve_job_def(name)
@@ -407,7 +414,7 @@ def filled(root: Path, start: date, *, events_to: date, examples_to: date, recom
                 path.touch()
 
     touch((*STATE_TABLES, *EVENT_TABLES), start, events_to)
-    touch(("training_examples",), start, examples_to)
+    touch(EXAMPLE_TABLES, start, examples_to)
     touch(("recommendations",), recommended, recommended)
     return warehouse
 
@@ -446,7 +453,7 @@ def test_missed_mornings_are_healed_by_one_run_over_their_range(tmp_path: Path) 
     missed = (seen + timedelta(days=1), run_date - timedelta(days=1))
     assert _range(events) == missed
     assert _range(examples) == missed
-    assert _selected(examples) == {"training_examples"}
+    assert _selected(examples) == set(EXAMPLE_TABLES)
     assert _range(derived) == (run_date, run_date)
     priorities = [int(request.tags["dagster/priority"]) for request in (events, examples, derived)]
     assert priorities == sorted(priorities, reverse=True)

@@ -66,7 +66,7 @@ def uplift_facts(models: ModelStore, run_date: date) -> Iterator[Row]:
     if version is None:
         return
     metadata = models.metadata(version.name, version.run_date)
-    for outcome, told in metadata["metrics"]["test"].items():
+    for outcome, told in metadata["uplift_metrics"]["test"].items():
         chosen = metadata["effects"][outcome]["chosen"]
         yield _row("Qini", f"{outcome}, the chosen learner", told[chosen]["qini"])
         yield _row("Qini", f"{outcome}, by P(redemption)", told[PROBABILITY]["qini"])

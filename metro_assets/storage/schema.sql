@@ -359,6 +359,20 @@ comment on column interaction_features.price_sensitivity_match is 'how the offer
 comment on column interaction_features.days_since_product is 'days since the offer''s products were last bought over the customer''s own cycle; capped; null: never in the window';
 comment on column interaction_features.product_purchases is 'order lines of the offer''s products in the window';
 
+create table candidate_margins (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    offer_id integer references offers (offer_id),
+    usual_quantity float not null check (usual_quantity > 0),
+    usual_margin_ron float,
+    offer_margin_ron float,
+    primary key (customer_id, offer_id)
+);
+comment on table candidate_margins is 'One row is a candidate (customer x offer) with what a purchase would earn at the units that this customer buys.';
+comment on column candidate_margins.usual_quantity is 'this customer''s usual units per order of the offer''s product that they buy most, else the typical ones of its anchor; at least the offer''s minimum';
+comment on column candidate_margins.usual_margin_ron is 'margin per unit without the offer, tiers included, RON; null: cost unknown';
+comment on column candidate_margins.offer_margin_ron is 'margin per unit with the offer, supplier funding included, RON; null: cost or benefit unknown';
+
 create table training_examples (
     run_date date not null,
     impression_id bigint primary key,
@@ -391,6 +405,40 @@ create table training_examples (
 comment on table training_examples is 'One row is an impression of the day before the run date with the features as they stood when it was shown; the label is joined when a ranker is fitted.';
 comment on column training_examples.propensity is 'probability with which the policy put the offer into the slate';
 comment on column training_examples.shown_date is 'day of the impression = run date - 1; the features know only what was recorded before it';
+
+create table uplift_examples (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    offer_id integer,
+    shown_date date not null,
+    valid_to_date date not null,
+    is_treated boolean not null,
+    treatment_probability double not null check (treatment_probability > 0 and treatment_probability < 1),
+    position tinyint check (position >= 1),
+    recency_days float,
+    frequency_orders float,
+    monetary_ron float,
+    avg_basket_ron float,
+    promo_affinity float,
+    category_entropy float,
+    own_brand_share float,
+    tier_affinity float,
+    discount_depth float,
+    margin_impact_ron float,
+    days_until_expiry float,
+    offer_redemption_rate float,
+    bought_before float,
+    category_affinity_score float,
+    price_sensitivity_match float,
+    days_since_product float,
+    product_purchases float,
+    primary key (customer_id, offer_id)
+);
+comment on table uplift_examples is 'One row is a customer and an offer of a randomised moment of the day before the run date: shown in a random slate, or held out with an offer that could have been shown; outcomes are joined when a learner is fitted.';
+comment on column uplift_examples.shown_date is 'day of the moment = run date - 1; the features know only what was recorded before it';
+comment on column uplift_examples.is_treated is 'true: the random slate showed the offer; false: the customer was held out, no slate came';
+comment on column uplift_examples.treatment_probability is 'probability of having been shown the offer, given that the pair is an example';
+comment on column uplift_examples.position is 'place in the random slate; null: held out';
 
 -- embeddings ------------------------------------------------------------------------------------------------------
 
@@ -475,7 +523,7 @@ comment on column bandit_posterior.coefficient is 'feature, feature:missing, cod
 comment on column bandit_posterior.offer_id is 'the offer whose own effect it is; null: shared';
 comment on column bandit_posterior.mean is 'posterior mean, log odds per unit of the column';
 comment on column bandit_posterior.covariance is 'its row of the posterior covariance, in the order of place; of an offer: its variance alone, for effects are taken as independent';
-comment on column bandit_posterior.shift is 'the column is (feature - shift) / scale, after ln(1 + feature) where its tail is heavy';
+comment on column bandit_posterior.shift is 'the column is (value - shift) / scale; a feature with a heavy tail is ln(1 + feature) first, a flag is 0 or 1';
 comment on column bandit_posterior.scale is 'see shift';
 
 create table scored_candidates (
@@ -492,7 +540,7 @@ comment on table scored_candidates is 'One row is a candidate scored by one algo
 comment on column scored_candidates.algorithm is 'vocabulary.Algorithm, or vocabulary.UNRANKED where nothing could be fitted';
 comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top; UNRANKED: 1 / place, no probability';
 comment on column scored_candidates.value_ron is 'expected margin that showing the offer adds, RON: what the uplift policy orders by; null: the algorithm orders by the score';
-comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of the log odds: what Thompson sampling draws with; null: the algorithm does not explore';
+comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of what tells the log odds of a customer''s offers apart: what Thompson sampling draws with; null: the algorithm does not explore';
 
 create table recommendations (
     run_date date not null,

@@ -19,7 +19,7 @@ from metro_assets.config import Candidates
 from metro_assets.sql import Relation, query, stored
 
 BLOCK_CELLS = 8_000_000
-"""Customers x products of offers that are scored at a time: 64 MB a matrix."""
+"""Customers x offers that are scored at a time: 64 MB a matrix."""
 SMALLEST_SHARE = 1e-3
 """Added to the share of buyers below the logarithm: an offer that nobody bought yet stays in the race."""
 DECIMALS = 5
@@ -32,7 +32,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class _Space:
-    """Customers, live offers by id and their products, with what the scores are made of."""
+    """Customers and live offers by id, with what the scores are made of."""
 
     customer_id: npt.NDArray[np.int32]
     customer_vectors: Floats
@@ -40,10 +40,8 @@ class _Space:
     shelf: Places
     """Row of each customer in `shown` and `popularity`."""
     offer_id: npt.NDArray[np.int32]
-    product_vectors: Floats
-    """Context vectors of the products of all offers, offer by offer, [products of offers, dimensions]."""
-    first_product: Places
-    """Where each offer's products begin."""
+    offer_vectors: Floats
+    """Mean context vector of each offer's products, [offers, dimensions]: the mean of their scores is its score."""
     shown: Flags
     """Offers on each shelf, listed ones left out, [shelves, offers]."""
     popularity: Floats
@@ -82,6 +80,8 @@ def _space_of(market: Market) -> _Space | None:
         return None
     customer_id = owners["customer_id"].to_numpy()
     offer_id, first_product = np.unique(covered["offer_id"].to_numpy(), return_index=True)
+    contexts = _matrix(covered["context_vector"])
+    size = np.diff(np.append(first_product, len(contexts)))
     shelves: pl.DataFrame = query(
         __package__,
         "shelf_shares",
@@ -117,8 +117,7 @@ def _space_of(market: Market) -> _Space | None:
         customer_vectors=_matrix(owners["vector"]),
         shelf=np.searchsorted(shelf_id, owners["shelf_id"].to_numpy()),
         offer_id=offer_id,
-        product_vectors=_matrix(covered["context_vector"]),
-        first_product=first_product,
+        offer_vectors=np.add.reduceat(contexts, first_product, axis=0) / size[:, None],
         shown=shown,
         popularity=popularity,
         listed=pairs(market.listed_offers),
@@ -128,12 +127,10 @@ def _space_of(market: Market) -> _Space | None:
 
 def _best(space: _Space, settings: Candidates) -> Iterator[pl.DataFrame]:
     """The best offers of one block of customers after another."""
-    block = max(BLOCK_CELLS // len(space.product_vectors), 1)
-    size = np.diff(np.append(space.first_product, len(space.product_vectors)))
+    block = max(BLOCK_CELLS // len(space.offer_id), 1)
     for start in range(0, len(space.customer_id), block):
         rows = slice(start, min(start + block, len(space.customer_id)))
-        products = space.customer_vectors[rows] @ space.product_vectors.T
-        score = np.add.reduceat(products, space.first_product, axis=1) / size
+        score = space.customer_vectors[rows] @ space.offer_vectors.T
         score += settings.embedding_popularity_weight * space.popularity[space.shelf[rows]]
         allowed = space.shown[space.shelf[rows]]
         for (owner, offer), flag in ((space.listed, True), (space.bought, False)):

@@ -69,7 +69,7 @@ def best_of(function: Callable[[], Result], repeats: int) -> tuple[Result, float
 def _retrieval_at_full_size(day: Day, settings: Candidates) -> pl.DataFrame:
     """The 60 best of 200 offers for 50,000 customers with random vectors, and scikit-learn's exact search for as many.
 
-    Ours scores every product of every offer and knows who may be shown what; scikit-learn is given the offers' means.
+    Ours reads tables and writes one, and knows who may be shown what; scikit-learn is given arrays.
     """
     generator = np.random.default_rng(1)
     contexts = generator.normal(size=(OFFERS * PRODUCTS_OF_AN_OFFER, DIMENSIONS)).astype(np.float32)

@@ -40,7 +40,7 @@ def main(
     """Measure the belief as an order, what waiting for rewards costs, and how much the policy explores."""
     settings = load_settings(warehouse)
     store = Warehouse(settings.warehouse, settings.engine)
-    with store.connection() as connection, pl.Config(tbl_rows=-1, tbl_cols=-1):
+    with store.connection() as connection, pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200):
         history = History.read(store, connection, settings, run_date.date())
         typer.echo(order(history))
         typer.echo(policy(history))

@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from metro_assets.config import Settings, load_settings
+from metro_assets.orchestration.challengers import going_on_without, kept_fit
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.failing import RETRY, fails_at_once
 from metro_assets.orchestration.partitions import daily, days
@@ -89,7 +90,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         **descriptions: duckdb.DuckDBPyRelation,
     ) -> dg.MaterializeResult[None]:
         run_date = date.fromisoformat(context.partition_key)
-        if algorithm in COSTLY and (kept := _kept(models, algorithm, run_date)):
+        if algorithm in COSTLY and (kept := kept_fit(models, MODELS[algorithm], run_date, settings.ranking.refit_days)):
             return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
         rows = labelled(training_examples, redemptions, run_date, settings.ranking)
         if algorithm in READS_CODES:
@@ -101,7 +102,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
         windows = windows_before(run_date, first_shown, settings.ranking)
         belief = belief_of(descriptions["bandit_posterior"].pl()) if algorithm is Algorithm.THOMPSON else None
-        fitted = going_on_without(
+        fitted = _attempted(
             algorithm,
             context,
             lambda: fit_ranker(
@@ -150,8 +151,8 @@ KINDS = {
 }
 """Rankers with the library that each is fitted by, as the web UI shows it."""
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
-JUDGED = [algorithm for algorithm in ALGORITHMS if algorithm in KINDS]
-"""Rankers proper, which are judged by how they order what was shown."""
+if Algorithm.UPLIFT in ALGORITHMS:
+    rankers.append(uplift_ranker)
 
 
 @table_asset(
@@ -224,7 +225,7 @@ def champion(
 def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
     """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
     run_date = date.fromisoformat(context.partition_key)
-    names = [MODELS[algorithm] for algorithm in JUDGED]
+    names = [MODELS[algorithm] for algorithm in ALGORITHMS if algorithm in KINDS]
     parts = [load_holdout(models.load(name, run_date)) for name in names if models.exists(name, run_date)]
     return pl.concat(parts or [no_holdout()]).sort("impression_id", "algorithm")
 
@@ -257,7 +258,7 @@ def scored_candidates(
     scorers = {}
     for algorithm, version in versions.items():
         files = models.load(version.name, version.run_date)
-        if scorer := going_on_without(algorithm, context, partial(load_scorer, algorithm, files)):
+        if scorer := _attempted(algorithm, context, partial(load_scorer, algorithm, files)):
             scorers[str(algorithm)] = scorer
     scored = score_pool(
         scorers,
@@ -329,8 +330,8 @@ def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[st
     found = {}
     for algorithm in ALGORITHMS:
         version = _scoring_version(models, algorithm, run_date)
-        metrics = models.metadata(version.name, version.run_date).get("metrics") if version else None
-        if metrics:
+        metrics = models.metadata(version.name, version.run_date)["metrics"] if version else {}
+        if "validation" in metrics:
             found[str(algorithm)] = metrics["validation"]
     return found
 
@@ -346,25 +347,10 @@ def _scoring_version(models: ModelStore, algorithm: Algorithm, run_date: date) -
     return models.scoring_version(MODELS[algorithm], run_date - reach, run_date)
 
 
-def _kept(models: ModelStore, algorithm: Algorithm, run_date: date) -> Version | None:
-    """The fit of the days before that need not be made anew yet."""
-    day = timedelta(days=1)
-    return models.newest(MODELS[algorithm], run_date - (RANKING.refit_days - 1) * day, run_date - day)
+def _attempted(algorithm: Algorithm, context: dg.AssetExecutionContext, work: Callable[[], T]) -> T | None:
+    """What the work gives, or None where a challenger's fails; the two that are chosen between must not."""
+    return work() if algorithm in CHOSEN_DAILY else going_on_without(algorithm, context, work)
 
-
-def going_on_without(algorithm: Algorithm, context: dg.AssetExecutionContext, work: Callable[[], T]) -> T | None:
-    """What the work gives; where a challenger's fails, its log and None. The two that are chosen between must not."""
-    try:
-        return work()
-    except Exception:
-        if algorithm in CHOSEN_DAILY:
-            raise
-        context.log.exception("%s failed; the day goes on without it", algorithm)
-        return None
-
-
-if Algorithm.UPLIFT in ALGORITHMS:
-    rankers.append(uplift_ranker)
 
 ranking_checks = [
     contract_checks("bandit_posterior", may_be_empty=True),

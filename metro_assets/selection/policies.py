@@ -23,8 +23,12 @@ def choose(eligible: Relation, run_date: date, settings: Selection, seed: int, t
         forbids.
     """
     algorithm = ColumnExpression("algorithm")
-    values, explores = (algorithm == ConstantExpression(str(name)) for name in (Algorithm.UPLIFT, Algorithm.THOMPSON))
-    by_score = choose_greedily(eligible.filter(~values & ~explores), settings)
-    by_value = choose_by_value(eligible.filter(values), settings)
-    sampled = choose_by_sampling(eligible.filter(explores), run_date, settings, seed, threads)
-    return query(__package__, "chosen", by_score=by_score, by_value=by_value, sampled=sampled)
+    explores = algorithm == ConstantExpression(str(Algorithm.THOMPSON))
+    counts_money = algorithm == ConstantExpression(str(Algorithm.UPLIFT))
+    return query(
+        __package__,
+        "chosen",
+        by_score=choose_greedily(eligible.filter(~(explores | counts_money)), settings),
+        by_value=choose_by_value(eligible.filter(counts_money), settings),
+        sampled=choose_by_sampling(eligible.filter(explores), run_date, settings, seed, threads),
+    )

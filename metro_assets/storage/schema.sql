@@ -440,6 +440,30 @@ comment on column uplift_examples.is_treated is 'true: the random slate showed t
 comment on column uplift_examples.treatment_probability is 'probability of having been shown the offer, given that the pair is an example';
 comment on column uplift_examples.position is 'place in the random slate; null: held out';
 
+-- embeddings ------------------------------------------------------------------------------------------------------
+
+create table product_vectors (
+    run_date date not null,
+    product_id integer primary key references products (product_id),
+    vector float[] not null,
+    context_vector float[] not null,
+    basket_count integer not null check (basket_count >= 0),
+    is_cold boolean not null
+);
+comment on table product_vectors is 'One row is a product with its embedding, learnt from the baskets of the window before the newest fit; no rows where embeddings are switched off or their library is missing.';
+comment on column product_vectors.vector is 'input vector: near vectors are bought for the same needs';
+comment on column product_vectors.context_vector is 'output vector: its product with the vector of what was bought says how likely the product lies in the same basket';
+comment on column product_vectors.basket_count is 'baskets of the sample with the product when the vectors were fitted';
+comment on column product_vectors.is_cold is 'bought too seldom to learn from: the vectors come from products of its subcategory, category and brand';
+
+create table customer_vectors (
+    run_date date not null,
+    customer_id integer primary key references customers (customer_id),
+    vector float[] not null
+);
+comment on table customer_vectors is 'One row is a customer who bought something in the window, with the recency-weighted mean of the vectors of what was bought.';
+comment on column customer_vectors.vector is 'mean of product_vectors.vector, in the same space';
+
 -- candidates, ranking, selection ---------------------------------------------------------------------------------
 
 create table candidate_pool (
@@ -450,6 +474,7 @@ create table candidate_pool (
     segment_popularity_rank smallint check (segment_popularity_rank >= 1),
     repeat_purchase_rank smallint check (repeat_purchase_rank >= 1),
     high_margin_rank smallint check (high_margin_rank >= 1),
+    embedding_rank smallint check (embedding_rank >= 1),
     primary key (customer_id, offer_id)
 );
 comment on table candidate_pool is 'One row is an offer retrieved for a customer, with its rank in every strategy that found it (null: not found).';
@@ -457,6 +482,7 @@ comment on column candidate_pool.category_affinity_rank is 'rank in the category
 comment on column candidate_pool.segment_popularity_rank is 'rank in the segment popularity strategy';
 comment on column candidate_pool.repeat_purchase_rank is 'rank in the repeat purchase strategy';
 comment on column candidate_pool.high_margin_rank is 'rank in the high margin strategy';
+comment on column candidate_pool.embedding_rank is 'rank in the embedding strategy, which looks at offers of which nothing was bought in the window';
 
 create table holdout_scores (
     run_date date not null,

@@ -27,7 +27,11 @@ def slate(pairs: Sequence[Pair], algorithm: str = "uplift") -> list[tuple[int, f
     }
     eligible = pl.DataFrame(rows, schema=schema, orient="row")
     with duckdb.connect() as database:
-        chosen = choose(database.from_arrow(eligible.to_arrow()), date(2026, 5, 18), SETTINGS, 42, 1).pl().sort("rank")
+        chosen = (
+            choose(database.from_arrow(eligible.to_arrow()), date(2026, 5, 18), SETTINGS, seed=1, threads=1)
+            .pl()
+            .sort("rank")
+        )
     assert chosen["propensity"].to_list() == [1.0] * len(chosen)
     assert chosen["rank"].to_list() == list(range(1, len(chosen) + 1))
     score_of = {offer_id: score for offer_id, score, _, _ in pairs}

@@ -1,11 +1,12 @@
 """The uplift model as an asset: which days it reads, and that it is kept for a week."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 import duckdb
 
 from metro_assets.config import Settings, load_settings
+from metro_assets.orchestration.challengers import kept_fit
 from metro_assets.orchestration.failing import RETRY, fails_at_once
 from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
@@ -56,8 +57,7 @@ def uplift_ranker(
 ) -> dg.MaterializeResult[None]:
     """Without a trial (no hold-out, too few days) nothing is fitted, and the date is served without this algorithm."""
     run_date = date.fromisoformat(context.partition_key)
-    day = timedelta(days=1)
-    if kept := models.newest(NAME, run_date - (settings.ranking.refit_days - 1) * day, run_date - day):
+    if kept := kept_fit(models, NAME, run_date, settings.ranking.refit_days):
         return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
     sources = TrialSources(order_items, redemptions, offers, offer_products, daily_prices, products)
     rows = stored(with_outcomes(uplift_examples, sources, run_date, settings.ranking.label_horizon_days))

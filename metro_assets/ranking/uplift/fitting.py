@@ -85,13 +85,13 @@ class MediatedEffect:
 
     def of(self, features: Features, threads: int) -> Floats:
         """Change of the probability of a purchase, [n]."""
-        return self.share * mediated(self.redeemed, self.without, features, threads)
+        return self.share * mediated(self.redeemed.of(features, threads), self.without, features, threads)
 
 
-def mediated(redeemed: ScaledEffect, without: lgb.Booster, features: Features, threads: int) -> Floats:
+def mediated(redeemed: Floats, without: lgb.Booster, features: Features, threads: int) -> Floats:
     """Effect on redemptions x probability of no purchase without the offer, [n]; never below zero."""
     idle = 1.0 - np.asarray(without.predict(features, num_threads=threads), dtype=np.float64)
-    product: Floats = np.maximum(redeemed.of(features, threads), 0.0) * idle
+    product: Floats = np.maximum(redeemed, 0.0) * idle
     return product
 
 
@@ -132,6 +132,14 @@ class UpliftModel:
     bought: ScaledEffect | MediatedEffect
     redeemed: ScaledEffect
     response: lgb.Booster
+
+    def changes(self, features: Features, threads: int) -> tuple[Floats, Floats]:
+        """Change of the probability of a purchase and of a redemption by showing the offer, [n] each."""
+        redeemed = self.redeemed.of(features, threads)
+        if isinstance(self.bought, MediatedEffect):
+            # The same effect on redemptions: asked once, for it is most of the cost of scoring a pool.
+            return self.bought.share * mediated(redeemed, self.bought.without, features, threads), redeemed
+        return self.bought.of(features, threads), redeemed
 
     def redemption_probability(self, features: Features, threads: int) -> Floats:
         """Probability that an offer is redeemed if a slate shows it at any of its places, [n]."""
@@ -268,7 +276,7 @@ def mediated_effect(
     redeemed: ScaledEffect, without: lgb.Booster, rows: TrialRows, target: Floats, threads: int
 ) -> MediatedEffect:
     """The mediated effect on purchases with the share that fits the rows best, between none and all."""
-    product = mediated(redeemed, without, rows.features, threads)
+    product = mediated(redeemed.of(rows.features, threads), without, rows.features, threads)
     total = float((product**2).sum())
     share = float((product * target).sum()) / total if total else 0.0
     return MediatedEffect(redeemed, without, min(max(share, 0.0), 1.0))

@@ -95,6 +95,8 @@ def mediated(redeemed: Floats, without: lgb.Booster, features: Features, threads
     return product
 
 
+BEYOND_CHANCE = 1.96
+"""Standard errors at which two risks differ: the 95 % point of the normal distribution, two-sided."""
 MEDIATED = "M"
 """The mediated effect, where the learners go by their kind."""
 
@@ -119,7 +121,8 @@ class FirstFit:
         return found if self.mediated is None else {MEDIATED: self.mediated.of(features, threads), **found}
 
     def shrunk_scale(self, level: float, centre: float) -> Scale:
-        """The scale around a level, its slope less what its own noise explains."""
+        """The scale around a level, its slope less what its own noise explains; offers turn nobody away on average."""
+        level = max(level, 0.0)
         if self.slope <= self.slope_error:
             return Scale(level, centre, 0.0)
         return Scale(level, centre, self.slope * (1.0 - (self.slope_error / self.slope) ** 2))
@@ -243,8 +246,8 @@ def first_fit(
 ) -> FirstFit:
     """All learners on the train window, and with the effect on redemptions the mediated one; judged on validation.
 
-    The choice is the most parsimonious whose risk exceeds the lowest by less than the standard error of the difference
-    (Breiman et al. 1984): an effect of a third of a percent leaves most risks alike.
+    The choice is the most parsimonious whose risk does not exceed the lowest beyond chance, after the rule of one
+    standard error of Breiman et al. 1984: an effect of a third of a percent leaves most risks alike.
     """
     threads = boosting.threads
     learners = {kind: fit_learner(kind, train, validation, boosting) for kind in LearnerKind}
@@ -315,7 +318,7 @@ def crossed_responses(learner: Learner) -> list[Responses]:
 
 
 def parsimonious(loss: Mapping[str, Floats], customer_id: npt.NDArray[np.int64]) -> str:
-    """The first whose mean loss is above the lowest by less than the standard error of the difference.
+    """The first whose mean loss is not above the lowest beyond chance: by `BEYOND_CHANCE` standard errors.
 
     Parameters
     ----------
@@ -324,7 +327,7 @@ def parsimonious(loss: Mapping[str, Floats], customer_id: npt.NDArray[np.int64])
     best = min(loss, key=lambda kind: float(loss[kind].mean()))
     for kind, values in loss.items():
         difference = values - loss[best]
-        if difference.mean() <= _clustered_error(difference, customer_id):
+        if difference.mean() <= BEYOND_CHANCE * _clustered_error(difference, customer_id):
             return kind
     return best
 

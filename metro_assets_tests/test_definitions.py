@@ -15,7 +15,7 @@ from dagster import AssetKey
 from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from metro_assets.config import TIME_ZONE, load_settings
+from metro_assets.config import TIME_ZONE, Ranking, load_settings
 from metro_assets.definitions import STAGES, defs
 from metro_assets.orchestration.jobs import (
     EVENT_TABLES,
@@ -29,7 +29,7 @@ from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
 
-MODELS = {"product2vec", "logistic_ranker", "boosted_trees_ranker", "thompson_ranker", "uplift_ranker", "champion"}
+MODELS = {"product2vec", "champion"} | {f"{algorithm}_ranker" for algorithm in Ranking().algorithms}
 """Assets that are kept in the model store, not as tables."""
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
@@ -84,6 +84,7 @@ STATE_WINDOWS = {
     "logistic_ranker": {"training_examples": (-61, 0)},
     "boosted_trees_ranker": {"training_examples": (-61, 0)},
     "bandit_posterior": {"training_examples": (-61, 0), "bandit_posterior": (-1, -1)},
+    "wide_deep_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
@@ -112,6 +113,7 @@ EVENT_WINDOWS = {
     "interaction_features": {"redemptions": (-90, -1)},
     "logistic_ranker": {"redemptions": (-62, -1)},
     "boosted_trees_ranker": {"redemptions": (-62, -1)},
+    "wide_deep_ranker": {"redemptions": (-62, -1)},
     "bandit_posterior": {"redemptions": (-62, -1)},
     "thompson_ranker": {"redemptions": (-62, -1)},
     "policy_estimates": {"assignments": (-13, -7), "impressions": (-13, -7), "redemptions": (-13, -1)},

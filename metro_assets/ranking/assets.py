@@ -139,6 +139,7 @@ def _shown(metadata: dict[str, Any], path: str, curve: Any) -> dict[str, Any]:
         "rows": metadata["rows"],
         "reliability": picture(pictures.draw_reliability(curve)),
         "importance": picture(pictures.draw_importance(metadata["importance"])),
+        **({"curve": picture(pictures.draw_curve(metadata["curve"]))} if "curve" in metadata else {}),
     }
 
 

@@ -233,6 +233,8 @@ def fit_uplift(
             for outcome, fit in first.items()
         },
         "served": json.loads(model.files()[FILE]),
+        # A ranker's own, by which models are listed and the champion is chosen: there are none of an order by money.
+        "metrics": {},
         "uplift_metrics": {"test": judged(first, test, threads)},
         "features": list(RANKING_FEATURES),
         "seed": own_seed,

@@ -85,16 +85,18 @@ class MediatedEffect:
 
     def of(self, features: Features, threads: int) -> Floats:
         """Change of the probability of a purchase, [n]."""
-        return self.share * mediated(self.redeemed, self.without, features, threads)
+        return self.share * mediated(self.redeemed.of(features, threads), self.without, features, threads)
 
 
-def mediated(redeemed: ScaledEffect, without: lgb.Booster, features: Features, threads: int) -> Floats:
+def mediated(redeemed: Floats, without: lgb.Booster, features: Features, threads: int) -> Floats:
     """Effect on redemptions x probability of no purchase without the offer, [n]; never below zero."""
     idle = 1.0 - np.asarray(without.predict(features, num_threads=threads), dtype=np.float64)
-    product: Floats = np.maximum(redeemed.of(features, threads), 0.0) * idle
+    product: Floats = np.maximum(redeemed, 0.0) * idle
     return product
 
 
+BEYOND_CHANCE = 1.96
+"""Standard errors at which two risks differ: the 95 % point of the normal distribution, two-sided."""
 MEDIATED = "M"
 """The mediated effect, where the learners go by their kind."""
 
@@ -119,7 +121,8 @@ class FirstFit:
         return found if self.mediated is None else {MEDIATED: self.mediated.of(features, threads), **found}
 
     def shrunk_scale(self, level: float, centre: float) -> Scale:
-        """The scale around a level, its slope less what its own noise explains."""
+        """The scale around a level, its slope less what its own noise explains; offers turn nobody away on average."""
+        level = max(level, 0.0)
         if self.slope <= self.slope_error:
             return Scale(level, centre, 0.0)
         return Scale(level, centre, self.slope * (1.0 - (self.slope_error / self.slope) ** 2))
@@ -132,6 +135,14 @@ class UpliftModel:
     bought: ScaledEffect | MediatedEffect
     redeemed: ScaledEffect
     response: lgb.Booster
+
+    def changes(self, features: Features, threads: int) -> tuple[Floats, Floats]:
+        """Change of the probability of a purchase and of a redemption by showing the offer, [n] each."""
+        redeemed = self.redeemed.of(features, threads)
+        if isinstance(self.bought, MediatedEffect):
+            # The same effect on redemptions: asked once, for it is most of the cost of scoring a pool.
+            return self.bought.share * mediated(redeemed, self.bought.without, features, threads), redeemed
+        return self.bought.of(features, threads), redeemed
 
     def redemption_probability(self, features: Features, threads: int) -> Floats:
         """Probability that an offer is redeemed if a slate shows it at any of its places, [n]."""
@@ -222,6 +233,8 @@ def fit_uplift(
             for outcome, fit in first.items()
         },
         "served": json.loads(model.files()[FILE]),
+        # A ranker's own, by which models are listed and the champion is chosen: there are none of an order by money.
+        "metrics": {},
         "uplift_metrics": {"test": judged(first, test, threads)},
         "features": list(RANKING_FEATURES),
         "seed": own_seed,
@@ -235,8 +248,8 @@ def first_fit(
 ) -> FirstFit:
     """All learners on the train window, and with the effect on redemptions the mediated one; judged on validation.
 
-    The choice is the most parsimonious whose risk exceeds the lowest by less than the standard error of the difference
-    (Breiman et al. 1984): an effect of a third of a percent leaves most risks alike.
+    The choice is the most parsimonious whose risk does not exceed the lowest beyond chance, after the rule of one
+    standard error of Breiman et al. 1984: an effect of a third of a percent leaves most risks alike.
     """
     threads = boosting.threads
     learners = {kind: fit_learner(kind, train, validation, boosting) for kind in LearnerKind}
@@ -268,7 +281,7 @@ def mediated_effect(
     redeemed: ScaledEffect, without: lgb.Booster, rows: TrialRows, target: Floats, threads: int
 ) -> MediatedEffect:
     """The mediated effect on purchases with the share that fits the rows best, between none and all."""
-    product = mediated(redeemed, without, rows.features, threads)
+    product = mediated(redeemed.of(rows.features, threads), without, rows.features, threads)
     total = float((product**2).sum())
     share = float((product * target).sum()) / total if total else 0.0
     return MediatedEffect(redeemed, without, min(max(share, 0.0), 1.0))
@@ -307,7 +320,7 @@ def crossed_responses(learner: Learner) -> list[Responses]:
 
 
 def parsimonious(loss: Mapping[str, Floats], customer_id: npt.NDArray[np.int64]) -> str:
-    """The first whose mean loss is above the lowest by less than the standard error of the difference.
+    """The first whose mean loss is not above the lowest beyond chance: by `BEYOND_CHANCE` standard errors.
 
     Parameters
     ----------
@@ -316,7 +329,7 @@ def parsimonious(loss: Mapping[str, Floats], customer_id: npt.NDArray[np.int64])
     best = min(loss, key=lambda kind: float(loss[kind].mean()))
     for kind, values in loss.items():
         difference = values - loss[best]
-        if difference.mean() <= _clustered_error(difference, customer_id):
+        if difference.mean() <= BEYOND_CHANCE * _clustered_error(difference, customer_id):
             return kind
     return best
 

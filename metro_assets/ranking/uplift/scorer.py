@@ -31,13 +31,7 @@ class UpliftScorer:
         """Scores and values of rows [n, features]; the value is NaN where a margin is unknown."""
         known = np.ascontiguousarray(features[:, : len(RANKING_FEATURES)])
         quantity, usual_margin, offer_margin = features[:, len(RANKING_FEATURES) :].T.astype(np.float64)
-        value = incremental_margin(
-            self.model.bought.of(known, threads),
-            self.model.redeemed.of(known, threads),
-            usual_margin,
-            offer_margin,
-            quantity,
-        )
+        value = incremental_margin(*self.model.changes(known, threads), usual_margin, offer_margin, quantity)
         score = np.clip(self.model.redemption_probability(known, threads), 0.0, 1.0)
         return Scored(score.astype(np.float32), value_ron=value.astype(np.float32))
 

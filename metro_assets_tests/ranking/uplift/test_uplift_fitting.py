@@ -128,6 +128,7 @@ def test_a_slope_is_shrunk_by_its_noise_and_never_negative() -> None:
 
     assert scale(1.0, 0.5) == Scale(0.02, 0.5, 1.0 * (1 - 0.5**2))
     assert scale(0.5, 0.5).slope == scale(-3.0, 0.1).slope == 0.0
+    assert FirstFit({}, None, {}, "", 1.0, 0.5).shrunk_scale(level=-0.01, centre=0.5).level == 0.0
     assert scale(1.0, 0.5).effect(np.array([0.5, 0.6])) == pytest.approx([0.02, 0.02 + 0.75 * 0.1])
 
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 import metro_assets.candidates.assets
+import metro_assets.embeddings.assets
 import metro_assets.evaluation.assets
 import metro_assets.features.assets
 import metro_assets.monitoring.assets
@@ -18,6 +19,7 @@ from metro_assets.ranking.fitting import stored_references, stored_scores
 STAGES = {
     "sources": metro_assets.sources.assets,
     "features": metro_assets.features.assets,
+    "embeddings": metro_assets.embeddings.assets,
     "candidates": metro_assets.candidates.assets,
     "ranking": metro_assets.ranking.assets,
     "selection": metro_assets.selection.assets,

@@ -22,12 +22,14 @@ from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
 
-MODELS = {"logistic_ranker", "boosted_trees_ranker", "thompson_ranker", "champion"}
+MODELS = {"product2vec", "logistic_ranker", "boosted_trees_ranker", "thompson_ranker", "champion"}
 """Assets that are kept in the model store, not as tables."""
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
 DERIVED = sorted(set(contracts()) - set(SOURCE_TABLES))
 ONE_DATE = MODELS | {
+    "product_vectors",
+    "customer_vectors",
     "bandit_posterior",
     "holdout_scores",
     "scored_candidates",
@@ -68,6 +70,7 @@ STATE_WINDOWS = {
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
     "customer_products": {"order_items": (-90, -1)},
+    "product2vec": {"orders": (-90, -1), "order_items": (-90, -1)},
     "customer_features": {"orders": (-90, -1)},
     "offer_features": {"order_items": (-90, -1), "impressions": (-90, -1), "redemptions": (-90, -1)},
     "training_examples": {
@@ -257,6 +260,8 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "offer_audience",
         "web_visits",
         "customer_products",
+        "product_vectors",
+        "customer_vectors",
         "training_examples",
         "interaction_features",
         "bandit_posterior",

@@ -21,7 +21,6 @@ import sklearn
 from metro_assets.config import Ranking
 from metro_assets.distributions import Reference, category_reference, quantile_reference
 from metro_assets.metrics import auc, expected_calibration_error, list_metrics, reliability
-from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
 from metro_assets.ranking.calibration import Calibration, fit_calibration, load_calibration
 from metro_assets.ranking.examples import Examples, NotEnoughHistoryError, Windows, load_examples
 from metro_assets.ranking.protocol import TOP_POSITION, Ranker, Scored, Scorer
@@ -34,6 +33,11 @@ RANKERS: dict[Algorithm, str] = {
     Algorithm.THOMPSON: "metro_assets.ranking.bayesian_logistic:BayesianLogisticRanker",
 }
 """Every ranker's class by the name that the tables carry; imported when it is asked for, for some need much."""
+SCORERS: dict[Algorithm, str] = {
+    Algorithm.UPLIFT: "metro_assets.ranking.uplift.scorer:UpliftScorer",
+    Algorithm.THOMPSON: RANKERS[Algorithm.THOMPSON],
+}
+"""What scores by more than a calibrated probability, likewise."""
 CUTOFF = 10
 REFERENCES, HOLDOUT = "references.json", "holdout.parquet"
 SUSPICIOUS_AUC_WITHIN_LISTS = 0.95
@@ -171,8 +175,9 @@ def load_ranker(algorithm: Algorithm, files: dict[str, bytes]) -> tuple[Ranker, 
 
 def load_scorer(algorithm: Algorithm, files: dict[str, bytes]) -> Scorer:
     """What scores the pool by a stored model."""
-    if algorithm is Algorithm.THOMPSON:
-        return BayesianLogisticRanker.load(files)
+    if algorithm in SCORERS:
+        scorer: Scorer = resolve_name(SCORERS[algorithm]).load(files)
+        return scorer
     return CalibratedRanker(*load_ranker(algorithm, files))
 
 

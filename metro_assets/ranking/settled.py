@@ -112,8 +112,9 @@ def kept_effects(
     """The belief with the effects of offers that are live or were shown too lately to have settled."""
     newest = ConstantExpression(run_date - timedelta(days=settings.label_horizon_days))
     unsettled = training_examples.filter(ColumnExpression("shown_date") > newest).select("offer_id")
-    ids = unsettled.union(offers.select("offer_id")).distinct().fetchnumpy()["offer_id"]
-    return restricted(belief, np.asarray(ids, dtype=np.int64))
+    # Not one union of the two: relations over stored files both bind a parameter of the same name.
+    ids = [rows.distinct().fetchnumpy()["offer_id"] for rows in (unsettled, offers.select("offer_id"))]
+    return restricted(belief, np.unique(np.concatenate(ids)).astype(np.int64))
 
 
 def belief_frame(belief: Belief | None) -> pl.DataFrame:

@@ -67,13 +67,14 @@ class Truth:
         customer_id: npt.NDArray[Any],
         offer_id: npt.NDArray[Any],
         position: npt.NDArray[Any] | None = None,
+        *,
+        is_shown: bool = True,
     ) -> Floats:
-        """Probability that an offer live on the day, shown on it at the position (default: the top), is redeemed."""
+        """Probability that an offer live on the day is redeemed, shown at the position (default: the top) or not."""
         customer = _index(customer_id)
         place = np.ones(len(customer), dtype=np.int64) if position is None else np.asarray(position, dtype=np.int64)
-        needed, caused = self._chances(
-            day.toordinal(), customer, np.asarray(offer_id), self._shown_on_the_day(customer, place)
-        )
+        examination = self._shown_on_the_day(customer, place) if is_shown else _never
+        needed, caused = self._chances(day.toordinal(), customer, np.asarray(offer_id), examination)
         result: Floats = 1.0 - (1.0 - needed[1]) * (1.0 - caused)
         return result
 
@@ -92,13 +93,18 @@ class Truth:
         day: date,
         customer_id: npt.NDArray[Any],
         offer_id: npt.NDArray[Any],
+        position: npt.NDArray[Any] | None = None,
         *,
         is_shown: bool,
     ) -> Floats:
-        """Probability that one of the offer's products is bought in the horizon, with the offer shown or without."""
+        """Probability that one of the offer's products is bought in the horizon, with the offer shown or without.
+
+        Shown is at the position, by default the top.
+        """
         customer = _index(customer_id)
-        at_top = self._shown_on_the_day(customer, np.ones(len(customer), dtype=np.int64))
-        needed, caused = self._chances(day.toordinal(), customer, np.asarray(offer_id), at_top)
+        place = np.ones(len(customer), dtype=np.int64) if position is None else np.asarray(position, dtype=np.int64)
+        examination = self._shown_on_the_day(customer, place)
+        needed, caused = self._chances(day.toordinal(), customer, np.asarray(offer_id), examination)
         result: Floats = 1.0 - (1.0 - needed[0]) * (1.0 - caused) if is_shown else needed[0]
         return result
 
@@ -329,6 +335,11 @@ class Truth:
             chance = world.response.caused_probability(depth, examined, taste, world.latents.sensitivity[customer])
             none *= 1.0 - np.where(ahead < remaining[offer], visit[ahead, customer] * chance, 0.0)
         return 1.0 - none
+
+
+def _never(ahead: int) -> Floats:
+    """No impression at any time."""
+    return np.zeros(1)
 
 
 def _index(customer_id: npt.NDArray[Any]) -> Integers:

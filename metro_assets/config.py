@@ -30,10 +30,19 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 """Secrets are no settings: they are read where they are used, and stand in no file."""
 
 
-LIBRARIES: dict[Algorithm | Strategy, tuple[str, ...]] = {Strategy.EMBEDDING: ("gensim", "safetensors", "faiss")}
+LIBRARIES: dict[Algorithm | Strategy, tuple[str, ...]] = {
+    Strategy.EMBEDDING: ("gensim", "safetensors", "faiss"),
+    Algorithm.WIDE_DEEP: ("torch", "safetensors"),
+}
 """What an algorithm or a strategy needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
-SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.UPLIFT, Algorithm.THOMPSON)
+SERVABLE = (
+    Algorithm.LOGISTIC,
+    Algorithm.BOOSTED_TREES,
+    Algorithm.WIDE_DEEP,
+    Algorithm.UPLIFT,
+    Algorithm.THOMPSON,
+)
 """Every algorithm that the pipeline can fit and score, simplest first."""
 
 
@@ -140,6 +149,28 @@ class Embeddings(Section):
     index_expansion: int = Field(64, ge=1, description="products looked at when the index is built and asked")
 
 
+class WideDeep(Section):
+    """The Wide & Deep ranker (docs/wide-deep.md has what its defaults were chosen on)."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it learns; auto: a GPU if there is one")
+    epochs: int = Field(19, ge=1, description="most passes over the train window")
+    patience: int = Field(3, ge=1, description="epochs without a better validation loss")
+    unjudged_epochs: int = Field(3, ge=1, description="epochs where there is no validation row")
+    batch_rows: int = Field(1_024, ge=1, description="rows per step")
+    learning_rate: float = Field(2e-3, gt=0, description="step size of AdamW")
+    embedding_size: int = Field(8, ge=1, description="numbers per category in the deep part")
+    hidden_sizes: tuple[int, ...] = Field((128, 64), min_length=1, description="units of the hidden layers")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of hidden units left out of a step")
+    deep_decay: float = Field(1e-2, ge=0, description="weight decay of embeddings and layers, per step and step size")
+    wide_decay: float = Field(1.0, ge=0, description="weight decay of categories and crosses")
+    hash_buckets: int = Field(16_384, ge=1, description="weights that all crosses share")
+    quantile_buckets: int = Field(8, ge=2, description="buckets of a crossed feature that is no category")
+    minimum_code_rows: int = Field(20, ge=1, description="train rows below which a category counts as unseen")
+    forgotten_share: float = Field(
+        0.1, ge=0, lt=1, description="categories taken for unseen ones in a step, so that these are learned too"
+    )
+
+
 class Bandit(Section):
     """Bayesian logistic regression behind Thompson sampling: log odds of redemption, features standardised."""
 
@@ -191,6 +222,7 @@ class Ranking(Section):
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
     bandit: Bandit = Field(default_factory=Bandit, description="the posterior of Thompson sampling")
     listwise_penalty: float = Field(300.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
+    wide_deep: WideDeep = Field(default_factory=WideDeep, description="the Wide & Deep ranker")
 
     @field_validator("algorithms")
     @classmethod

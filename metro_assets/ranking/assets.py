@@ -139,6 +139,7 @@ def _shown(metadata: dict[str, Any], path: str, curve: Any) -> dict[str, Any]:
         "rows": metadata["rows"],
         "reliability": picture(pictures.draw_reliability(curve)),
         "importance": picture(pictures.draw_importance(metadata["importance"])),
+        **({"curve": picture(pictures.draw_curve(metadata["curve"]))} if "curve" in metadata else {}),
     }
 
 
@@ -225,7 +226,8 @@ def champion(
 def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
     """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
     run_date = date.fromisoformat(context.partition_key)
-    parts = [load_holdout(models.load(name, run_date)) for name in MODELS.values() if models.exists(name, run_date)]
+    names = [MODELS[algorithm] for algorithm in ALGORITHMS if algorithm in KINDS]
+    parts = [load_holdout(models.load(name, run_date)) for name in names if models.exists(name, run_date)]
     return pl.concat(parts or [no_holdout()]).sort("impression_id", "algorithm")
 
 
@@ -261,7 +263,7 @@ def scored_candidates(
             scorers[str(algorithm)] = scorer
     scored = score_pool(
         scorers,
-        with_margins(interaction_features, candidate_margins) if Algorithm.UPLIFT in versions else interaction_features,
+        with_margins(interaction_features, candidate_margins) if Algorithm.UPLIFT in scorers else interaction_features,
         with_customer_codes(customer_features, customers),
         with_offer_codes(offer_features, offers, offer_products),
         settings.engine.threads,

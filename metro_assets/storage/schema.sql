@@ -523,7 +523,7 @@ comment on column bandit_posterior.coefficient is 'feature, feature:missing, cod
 comment on column bandit_posterior.offer_id is 'the offer whose own effect it is; null: shared';
 comment on column bandit_posterior.mean is 'posterior mean, log odds per unit of the column';
 comment on column bandit_posterior.covariance is 'its row of the posterior covariance, in the order of place; of an offer: its variance alone, for effects are taken as independent';
-comment on column bandit_posterior.shift is 'the column is (feature - shift) / scale, after ln(1 + feature) where its tail is heavy';
+comment on column bandit_posterior.shift is 'the column is (value - shift) / scale; a feature with a heavy tail is ln(1 + feature) first, a flag is 0 or 1';
 comment on column bandit_posterior.scale is 'see shift';
 
 create table scored_candidates (
@@ -540,7 +540,7 @@ comment on table scored_candidates is 'One row is a candidate scored by one algo
 comment on column scored_candidates.algorithm is 'vocabulary.Algorithm, or vocabulary.UNRANKED where nothing could be fitted';
 comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top; UNRANKED: 1 / place, no probability';
 comment on column scored_candidates.value_ron is 'expected margin that showing the offer adds, RON: what the uplift policy orders by; null: the algorithm orders by the score';
-comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of the log odds: what Thompson sampling draws with; null: the algorithm does not explore';
+comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of what tells the log odds of a customer''s offers apart: what Thompson sampling draws with; null: the algorithm does not explore';
 
 create table recommendations (
     run_date date not null,

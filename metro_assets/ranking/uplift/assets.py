@@ -71,7 +71,7 @@ def uplift_ranker(
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(path),
-            **{name: fitted.metadata[name] for name in ("windows", "rows", "effects", "metrics")},
+            **{name: fitted.metadata[name] for name in ("windows", "rows", "effects", "uplift_metrics")},
             "uplift by decile": picture(draw_uplift_by_bin(fitted.by_bin(settings.engine.threads))),
         }
     )

@@ -222,7 +222,7 @@ def fit_uplift(
             for outcome, fit in first.items()
         },
         "served": json.loads(model.files()[FILE]),
-        "metrics": {"test": judged(first, test, threads)},
+        "uplift_metrics": {"test": judged(first, test, threads)},
         "features": list(RANKING_FEATURES),
         "seed": own_seed,
         "library_versions": {"lightgbm": lgb.__version__},

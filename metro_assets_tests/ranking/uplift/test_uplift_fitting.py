@@ -204,7 +204,7 @@ def test_a_fit_finds_who_is_moved_and_comes_back_from_its_files() -> None:
     assert bought.mean() == pytest.approx(0.4 * 0.5 * 0.5, abs=0.04)  # half of the features' sigmoid, half new
     loaded = load_uplift_model(fitted.model.files())
     assert np.array_equal(loaded.bought.of(features, 1), bought)
-    assert set(fitted.metadata["metrics"]["test"]["is_bought"]) == {
+    assert set(fitted.metadata["uplift_metrics"]["test"]["is_bought"]) == {
         MEDIATED,
         "S",
         "T",

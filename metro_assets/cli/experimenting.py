@@ -32,6 +32,7 @@ def run_experiment(
     from metro_assets.experiments.racing import race
     from metro_assets.experiments.report import short_rows, write_report
     from metro_assets.experiments.results import results
+    from metro_assets.experiments.scoreboard import scoreboard
 
     asked = (
         [text.strip() for text in policies.split(",") if text.strip()]
@@ -64,7 +65,7 @@ def run_experiment(
         )
     with console.status("comparing"):
         found = results(plan)
-        page = write_report(plan, found)
+        page = write_report(plan, found, scoreboard(plan))
     header, *rows = short_rows(plan, found)
     table = Table(title="Change per 1,000 customers against no offers over the period")
     for column in header:

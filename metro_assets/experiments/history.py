@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from metro_assets.experiments.morning import STATE_TABLES, opened_tables, training_rows
+from metro_assets.experiments.morning import STATE_TABLES, opened_tables, product_vectors_of, training_rows, trial_rows
 from metro_assets.experiments.opening import Memory
 from metro_assets.experiments.plan import Plan, world_of, write_whole
 from metro_assets.storage.tables import FILE, Warehouse
@@ -20,6 +20,8 @@ DONE = "done"
 
 def make_history(plan: Plan, seed: int) -> None:
     """Write the history of a seed: events before the start, the state of all days, examples and features of the start.
+
+    Vectors of the products are those of the start on all days: what the policies sell hardly moves them.
 
     Finished days are kept, so that a killed process goes on where it was.
     """
@@ -51,10 +53,15 @@ def make_history(plan: Plan, seed: int) -> None:
     with memory.opening(plan.start) as opening:
         for run_date, rows in training_rows(opening, run_dates, plan.settings.features):
             warehouse.write("training_examples", run_date, rows, opening.connection)
+        for run_date, rows in trial_rows(opening, run_dates, plan.settings, seed):
+            warehouse.write("uplift_examples", run_date, rows, opening.connection)
     memory.close()
     memory = Memory(warehouse, plan.first_day, plan.start)
     with memory.opening(plan.start) as opening:
-        opened_tables(opening, plan.settings.features)
+        vectors = product_vectors_of(opening, plan.settings)
+        for moment in plan.dates:
+            warehouse.write("product_vectors", moment, vectors, opening.connection)
+        opened_tables(opening, plan.settings)
     memory.close()
     write_whole(folder / DONE, b"")
 
@@ -72,6 +79,8 @@ def extend_history(plan: Plan, seed: int) -> None:
         for day in missing:
             for table, rows in world.state(day).items():
                 warehouse.write(table, day, rows, connection, presorted=True)
+            vectors = warehouse.read(connection, "product_vectors", [plan.start])
+            warehouse.write("product_vectors", day, vectors, connection)
 
 
 def share_history(plan: Plan, seed: int, policy: str) -> None:

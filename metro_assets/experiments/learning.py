@@ -17,7 +17,9 @@ from metro_assets.ranking.examples import (
 from metro_assets.ranking.fitting import fit_ranker, load_scorer, partition_seed, ranker_class
 from metro_assets.ranking.protocol import Scorer
 from metro_assets.ranking.settled import belief_at, belief_frame, belief_of
-from metro_assets.sql import Relation
+from metro_assets.ranking.uplift.fitting import fit_uplift
+from metro_assets.ranking.uplift.trial import TrialSources, trial_windows, with_outcomes
+from metro_assets.sql import Relation, stored
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import CONTEXT_FEATURES, RANKER_SUFFIX, Algorithm
 
@@ -31,7 +33,8 @@ def scorer_of(
     if algorithm is Algorithm.THOMPSON:
         return _belief_of_the_day(opening, settings, seed)
     if (opening.run_date - start).days % settings.experiments.refit_days == 0:
-        _fit(opening, algorithm, models, settings, seed)
+        fit = _fit_uplift if algorithm is Algorithm.UPLIFT else _fit
+        fit(opening, algorithm, models, settings, seed)
     name = f"{algorithm}{RANKER_SUFFIX}"
     newest = max(version.run_date for version in models.versions(name) if version.run_date <= opening.run_date)
     return load_scorer(algorithm, models.load(name, newest))
@@ -46,6 +49,25 @@ def _fit(opening: Opening, algorithm: Algorithm, models: ModelStore, settings: S
         algorithm, rows, windows, opening.run_date, ranking, seed, threads=1, reference_bins=settings.monitoring.bins
     )
     models.save(f"{algorithm}{RANKER_SUFFIX}", opening.run_date, fitted.files(), fitted.metadata)
+
+
+def _fit_uplift(opening: Opening, algorithm: Algorithm, models: ModelStore, settings: Settings, seed: int) -> None:
+    horizon = settings.ranking.label_horizon_days
+    reach = settings.uplift.example_days + horizon
+    sources = TrialSources(
+        order_items=opening.days("order_items", -reach + 1, -1),
+        redemptions=opening.days("redemptions", -reach + 1, -1),
+        offers=opening.days("offers", -reach + 1, -1),
+        offer_products=opening.days("offer_products", -reach + 1, -1),
+        daily_prices=opening.days("daily_prices", -reach + 1, -1),
+        products=opening.whole("products"),
+    )
+    examples = opening.days("uplift_examples", -reach + 2, 0)
+    rows = stored(with_outcomes(examples, sources, opening.run_date, horizon))
+    first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or opening.run_date
+    windows = trial_windows(opening.run_date, first_shown, settings.uplift, settings.ranking)
+    fitted = fit_uplift(rows, windows, opening.run_date, settings.uplift, seed, threads=1)
+    models.save(f"{algorithm}{RANKER_SUFFIX}", opening.run_date, fitted.model.files(), fitted.metadata)
 
 
 def _settled_rows(opening: Opening, algorithm: Algorithm, ranking: Ranking) -> Relation:

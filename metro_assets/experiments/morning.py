@@ -16,6 +16,11 @@ import polars as pl
 from metro_assets.candidates.market import open_market
 from metro_assets.candidates.pool import pool
 from metro_assets.config import Features, Settings
+from metro_assets.embeddings.baskets import sample_baskets
+from metro_assets.embeddings.cold import vectors_of_assortment
+from metro_assets.embeddings.customers import vectors_of_customers
+from metro_assets.embeddings.product2vec import fit_product2vec, fit_seed
+from metro_assets.embeddings.tables import CUSTOMER_SCHEMA, PRODUCT_SCHEMA, arrays_of, table_of
 from metro_assets.experiments.opening import Opening
 from metro_assets.features.customers import (
     features_of_customers,
@@ -23,13 +28,15 @@ from metro_assets.features.customers import (
     purchases_by_product,
     spend_at,
 )
+from metro_assets.features.margins import margins_of_pairs
 from metro_assets.features.offers import features_of_offers
 from metro_assets.features.pairs import features_of_pairs, sums_at
 from metro_assets.features.training import History, Served, examples, examples_as_served
+from metro_assets.features.uplift import Trial, uplift_examples_of
 from metro_assets.features.windows import known_before
 from metro_assets.ranking.examples import with_customer_codes, with_offer_codes
 from metro_assets.ranking.protocol import Scorer
-from metro_assets.ranking.scoring import score_pool
+from metro_assets.ranking.scoring import score_pool, with_margins
 from metro_assets.selection import policies
 from metro_assets.selection.rules import WEEK_DAYS, eligible_candidates, judged_candidates
 from metro_assets.sql import Relation, dated, on_date, query, stored, values
@@ -37,6 +44,8 @@ from metro_assets.vocabulary import (
     CUSTOMER_FEATURES,
     FURTHER_INTERACTION_FEATURES,
     INTERACTION_FEATURES,
+    MARGIN_FEATURES,
+    Strategy,
 )
 
 STATE_TABLES = ("daily_prices", "offers", "offer_products", "offer_audience")
@@ -48,8 +57,9 @@ Pairs: TypeAlias = Callable[[Opening, Relation], pl.DataFrame]
 """Gives the rows of `scored_candidates` of pairs: customer_id, offer_id and run_date."""
 
 
-def opened_tables(opening: Opening, settings: Features) -> None:
-    """Write customer_products, customer_features and offer_features of the run date, unless they are there."""
+def opened_tables(opening: Opening, knobs: Settings) -> None:
+    """Write what is known of customers and offers at the opening of the run date, unless it is there."""
+    settings = knobs.features
     window, run_date, warehouse = settings.window_days, opening.run_date, opening.warehouse
     customers, products = opening.whole("customers"), opening.whole("products")
     order_items = opening.days("order_items", -window, -1)
@@ -77,11 +87,45 @@ def opened_tables(opening: Opening, settings: Features) -> None:
             settings,
         )
         keep("offer_features", of_offers.drop("category", "valid_to_date").rename({"as_of_date": "run_date"}))
+    if not warehouse.exists("customer_vectors", run_date):
+        vectors = arrays_of(opening.days("product_vectors"))
+        bought = opening.days("customer_products")
+        is_known = len(vectors.product_ids) > 0
+        of_customers = vectors_of_customers(bought, vectors, run_date, knobs.embeddings) if is_known else None
+        keep("customer_vectors", pl.DataFrame(schema=CUSTOMER_SCHEMA) if of_customers is None else of_customers)
+
+
+def product_vectors_of(opening: Opening, settings: Settings) -> pl.DataFrame:
+    """Vectors of the products by the baskets before the run date, no rows where retrieval does not use them."""
+    if Strategy.EMBEDDING not in settings.candidates.strategies:
+        return pl.DataFrame(schema=PRODUCT_SCHEMA)
+    window, seed = settings.embeddings.window_days, fit_seed(settings.seed, opening.run_date)
+    orders, order_items = (opening.days(table, -window, -1) for table in ("orders", "order_items"))
+    baskets = sample_baskets(orders, order_items, opening.run_date, settings.embeddings, seed)
+    fitted = fit_product2vec(baskets, settings.embeddings, seed)
+    if fitted is None:
+        return pl.DataFrame(schema=PRODUCT_SCHEMA)
+    products: pl.DataFrame = opening.whole("products").pl()
+    return table_of(vectors_of_assortment(fitted, products, settings.embeddings.cold_prior_products))
 
 
 def training_rows(opening: Opening, run_dates: Sequence[date], settings: Features) -> Iterator[tuple[date, Relation]]:
     """Training examples of run dates up to the opening, in one pass over the history."""
     made = stored(examples(_history(opening, len(run_dates), settings), run_dates, settings))
+    for run_date in run_dates:
+        yield run_date, on_date(made, run_date)
+
+
+def trial_rows(
+    opening: Opening, run_dates: Sequence[date], settings: Settings, seed: int
+) -> Iterator[tuple[date, Relation]]:
+    """Examples of the randomised trial for run dates up to the opening; of the opening alone, as they were served."""
+    count, served = len(run_dates), None
+    if list(run_dates) == [opening.run_date]:
+        served = Served(*(opening.days(table, -1, -1) for table in SERVED_TABLES))
+    trial = Trial(opening.days("assignments", -count, -1), opening.days("offer_audience", -count, -1))
+    history = _history(opening, count, settings.features)
+    made = stored(uplift_examples_of(history, trial, run_dates, settings.features, settings.uplift, seed, served))
     for run_date in run_dates:
         yield run_date, on_date(made, run_date)
 
@@ -111,15 +155,30 @@ def scored_by(policy: str, scorer: Scorer, settings: Settings) -> Pairs:
     """Scores of pairs by what a policy has learned."""
 
     def scored(opening: Opening, candidates: Relation) -> pl.DataFrame:
+        pairs = pair_features(opening, candidates, settings.features)
+        if set(MARGIN_FEATURES) & set(scorer.feature_names):
+            pairs = with_margins(pairs, _margins(opening, candidates))
         return score_pool(
             {policy: scorer},
-            pair_features(opening, candidates, settings.features),
+            pairs,
             with_customer_codes(opening.days("customer_features"), opening.whole("customers")),
             with_offer_codes(opening.days("offer_features"), opening.days("offers"), opening.days("offer_products")),
             threads=1,
         )
 
     return scored
+
+
+def _margins(opening: Opening, candidates: Relation) -> Relation:
+    return margins_of_pairs(
+        candidates,
+        opening.days("offers"),
+        opening.days("offer_products"),
+        opening.days("offer_features"),
+        opening.days("daily_prices"),
+        opening.whole("products"),
+        opening.days("customer_products"),
+    )
 
 
 def pair_features(opening: Opening, candidates: Relation, settings: Features) -> Relation:

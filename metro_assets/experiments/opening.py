@@ -20,6 +20,8 @@ from metro_assets.storage.tables import Warehouse
 EVENT_TABLES = ("orders", "order_items", "assignments", "impressions", "redemptions", "web_visits")
 REMEMBERED = (*EVENT_TABLES, "offers")
 MASTER_TABLES = ("customers", "products")
+_NO_PROGRESS_BAR = "set enable_progress_bar = false"
+"""DuckDB takes a process that another one started for a session at a terminal."""
 _PREFIX = "remembered_"
 """A table in memory may not bear the name of one that a stage's SQL speaks of: it would be taken for it."""
 
@@ -55,6 +57,7 @@ class Memory:
     def __init__(self, warehouse: Warehouse, first_day: date, day: date, threads: int = 1) -> None:
         self._warehouse, self._first_day = warehouse, first_day
         self._connection = warehouse.connection(threads=threads)
+        self._connection.execute(_NO_PROGRESS_BAR)
         for table in MASTER_TABLES:
             self._fill(table, warehouse.read(self._connection, table))
         for table in REMEMBERED:
@@ -66,6 +69,7 @@ class Memory:
     def opening(self, run_date: date) -> Iterator[Opening]:
         """The opening of a run date; what it stores in passing is gone with it."""
         with self._connection.cursor() as cursor:
+            cursor.execute(_NO_PROGRESS_BAR)
             yield Opening(self._warehouse, cursor, run_date, self._first_day)
 
     def append(self, tables: tuple[str, ...], day: date) -> None:

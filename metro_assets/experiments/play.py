@@ -29,6 +29,7 @@ from metro_assets.experiments.morning import (
     score_candidates,
     scored_by,
     training_rows_as_served,
+    trial_rows,
 )
 from metro_assets.experiments.opening import Memory, Opening
 from metro_assets.experiments.plan import ALWAYS, CONTROL, ORACLE, RANDOM, Plan, world_of, write_whole
@@ -115,7 +116,7 @@ class Player:
     def _choices(self, opening: Opening) -> pl.DataFrame:
         settings, day = self.plan.settings, opening.run_date
         with self._timed("features"):
-            opened_tables(opening, settings.features)
+            opened_tables(opening, settings)
         if self.learns:
             with self._timed("examples"):
                 self._learn(opening)
@@ -138,6 +139,9 @@ class Player:
         if not self.warehouse.exists("training_examples", day):
             rows = training_rows_as_served(opening, self.plan.settings.features)
             self.warehouse.write("training_examples", day, rows, opening.connection)
+        if self.policy == Algorithm.UPLIFT and not self.warehouse.exists("uplift_examples", day):
+            for _, rows in trial_rows(opening, [day], self.plan.settings, self.seed):
+                self.warehouse.write("uplift_examples", day, rows, opening.connection)
 
     def _scores(self, opening: Opening) -> Pairs:
         plan = self.plan

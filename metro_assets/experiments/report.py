@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
+import polars as pl
 from matplotlib.figure import Figure
 
 from metro_assets.experiments.comparison import PER_CUSTOMERS, Estimate
@@ -12,7 +13,7 @@ from metro_assets.experiments.pictures import draw_balance, draw_over_time
 from metro_assets.experiments.plan import CONTROL, Plan, write_whole
 from metro_assets.experiments.results import NDCG, REGRET, Results
 
-REPORT, FIGURES, DAYS = "report.md", "experiment_results", "experiment_days"
+REPORT, FIGURES, DAYS, SCOREBOARD = "report.md", "experiment_results", "experiment_days", "known_truth"
 COLUMNS = {
     "incremental_margin_ron": "margin, RON",
     "incremental_revenue_ron": "revenue, RON",
@@ -23,17 +24,17 @@ COLUMNS = {
 }
 
 
-def write_report(plan: Plan, found: Results) -> Path:
+def write_report(plan: Plan, found: Results, known_truth: pl.DataFrame) -> Path:
     """Write all files of the report; returns the page."""
     folder = plan.folder
-    for name, frame in ((FIGURES, found.rows), (DAYS, found.days)):
+    for name, frame in ((FIGURES, found.rows), (DAYS, found.days), (SCOREBOARD, known_truth)):
         write_whole(folder / f"{name}.csv", frame.write_csv().encode())
         buffer = BytesIO()
         frame.write_parquet(buffer)
         write_whole(folder / f"{name}.parquet", buffer.getvalue())
     write_whole(folder / "over-time.png", _png(draw_over_time(found)))
     write_whole(folder / "balance.png", _png(draw_balance(found)))
-    write_whole(folder / REPORT, _page(plan, found).encode())
+    write_whole(folder / REPORT, _page(plan, found, known_truth).encode())
     return folder / REPORT
 
 
@@ -67,7 +68,7 @@ def _best_first(plan: Plan, found: Results) -> list[str]:
     return sorted(policies, key=lambda policy: -found.value(policy, "incremental_margin_ron").value)
 
 
-def _page(plan: Plan, found: Results) -> str:
+def _page(plan: Plan, found: Results, known_truth: pl.DataFrame) -> str:
     header, *rows = table_rows(plan, found)
     lines = [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
     sizes, control = plan.settings.sizes, found.level
@@ -96,8 +97,32 @@ def _page(plan: Plan, found: Results) -> str:
             "",
             "![balance](balance.png)",
             "",
+            *_scoreboard_lines(known_truth),
+            "",
         ]
     )
+
+
+def _scoreboard_lines(known_truth: pl.DataFrame) -> list[str]:
+    heading = "## What the random log says, and what is true"
+    if known_truth.is_empty():
+        return [heading, "", "Too few random slates have settled for an estimate."]
+    rows = [
+        f"| {row['policy']} | {row['estimator']} | {row['value']:.4f} ({row['lower']:.4f} to {row['upper']:.4f}) | "
+        f"{row['effective_sample_size']:,.0f} | {row['truth']:.4f} | {row['relative_error']:+.0%} | "
+        f"{row['closed_loop']:.4f} |"
+        for row in known_truth.iter_rows(named=True)
+    ]
+    return [
+        heading,
+        "",
+        "Redemptions per shown offer: estimated from the random slates, true for the same offers at the same places, "
+        "and as the policy's own slates brought them.",
+        "",
+        "| policy | estimator | estimate, 95 % | effective rows | truth | error | closed loop |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *rows,
+    ]
 
 
 def _with_interval(figure: Estimate, digits: int) -> str:

@@ -11,6 +11,7 @@ from metro_assets.config import load_settings
 from metro_assets.experiments.history import make_history
 from metro_assets.experiments.plan import Plan, pin_plan, plan_experiment
 from metro_assets.experiments.play import play
+from metro_assets.vocabulary import Strategy
 
 START = date(2026, 3, 2)
 DAYS = 3
@@ -22,6 +23,7 @@ def small_plan(warehouse: Path, days: int = DAYS, **asked: object) -> Plan:
         warehouse,
         sizes={"customers": 100, "products": 150, "live_offers": 40, "history_days": 24},
         features={"window_days": 14},
+        candidates={"strategies": [strategy for strategy in Strategy if strategy is not Strategy.EMBEDDING]},
         ranking={"train_days": 12, "validation_days": 4, "test_days": 4, "label_horizon_days": 2},
         evaluation={"horizon_days": 2},
         experiments={"refit_days": 2, "bootstrap_samples": 100},

@@ -11,6 +11,7 @@ from metro_assets.experiments.outcomes import concentration, differences, gini, 
 from metro_assets.experiments.plan import CONTROL, ORACLE, Plan
 from metro_assets.experiments.report import write_report
 from metro_assets.experiments.results import PAIRED, results
+from metro_assets.experiments.scoreboard import scoreboard
 
 
 def all_lines(plan: Plan, policy: str) -> pl.DataFrame:
@@ -120,7 +121,7 @@ def test_an_interval_covers_the_mean_in_most_samples() -> None:
 
 def test_the_report_has_every_policy_and_its_files(played: Plan) -> None:
     found = results(played)
-    page = write_report(played, found)
+    page = write_report(played, found, scoreboard(played))
     text = page.read_text("utf-8")
     for policy in ("logistic", "random", ORACLE):
         assert f"| {policy} |" in text

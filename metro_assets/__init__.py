@@ -6,7 +6,8 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
                  orders, order_items, assignments, impressions, redemptions, web_visits (what happened on the date)
     features     customer_products, customer_features, offer_features, training_examples, interaction_features
     candidates   candidate_pool
-    ranking      logistic_ranker, boosted_trees_ranker, champion, scored_candidates
+    sequences    next_item_model, next_item_scores, next_item_examples
+    ranking      logistic_ranker, boosted_trees_ranker, sasrec_ranker, champion, scored_candidates
     selection    recommendations, recommendation_shortfalls
     serving      published_recommendations
     monitoring   drift_log, pipeline_runs

@@ -8,7 +8,17 @@ import pytest
 import metro_assets
 
 ROOT = Path(metro_assets.__file__).parent
-STAGES = ("sources", "features", "candidates", "ranking", "selection", "serving", "monitoring", "evaluation")
+STAGES = (
+    "sources",
+    "features",
+    "candidates",
+    "sequences",
+    "ranking",
+    "selection",
+    "serving",
+    "monitoring",
+    "evaluation",
+)
 WORDS = {"config", "vocabulary", "pricing", "metrics", "distributions", "sql"}
 """Modules that belong to no stage and import none."""
 

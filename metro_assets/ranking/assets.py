@@ -14,7 +14,15 @@ from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
-from metro_assets.ranking.examples import labelled, why_unfit, windows_before, with_customer_codes, with_offer_codes
+from metro_assets.ranking.examples import (
+    labelled,
+    why_unfit,
+    windows_before,
+    with_customer_codes,
+    with_next_item,
+    with_next_item_examples,
+    with_offer_codes,
+)
 from metro_assets.ranking.fitting import (
     SUSPICIOUS_AUC_WITHIN_LISTS,
     choose,
@@ -33,6 +41,7 @@ MODELS = {algorithm: f"{algorithm}{RANKER_SUFFIX}" for algorithm in ALGORITHMS}
 COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
 """Fitted anew once a week, not every day."""
 READS_CODES = {Algorithm.WIDE_DEEP}
+READS_SEQUENCES = {Algorithm.SASREC}
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
 TODAY = days(0, 0)
@@ -44,6 +53,7 @@ POOL_TABLES = (
     "offers",
     "offer_products",
 )
+SEQUENCE_TABLES = ("next_item_scores",) if READS_SEQUENCES & set(ALGORITHMS) else ()
 MAY_BE_UNFIT = RANKING.without_model == "retrieval"
 
 
@@ -57,6 +67,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             "training_examples": EXAMPLES,
             "redemptions": OUTCOMES,
             **(described if algorithm in READS_CODES else {}),
+            **({"next_item_examples": TODAY} if algorithm in READS_SEQUENCES else {}),
         },
         partitions_def=daily,
         backfill_policy=ONE_DATE_A_RUN,
@@ -83,6 +94,8 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         if algorithm in READS_CODES:
             rows = with_offer_codes(rows, descriptions["offers"], descriptions["offer_products"])
             rows = with_customer_codes(rows, descriptions["customers"])
+        if algorithm in READS_SEQUENCES:
+            rows = with_next_item_examples(rows, descriptions["next_item_examples"])
         rows = rows.materialize()
         if MAY_BE_UNFIT and (why := why_unfit(rows, run_date, settings.ranking)):
             return dg.MaterializeResult(metadata={"not fitted": why})
@@ -174,7 +187,7 @@ def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[M
 
 
 @table_asset(
-    ins=dict.fromkeys(POOL_TABLES, TODAY),
+    ins=dict.fromkeys((*POOL_TABLES, *SEQUENCE_TABLES), TODAY),
     deps=["champion"],
     kinds=("lightgbm",),
     takes_range=False,
@@ -190,6 +203,7 @@ def scored_candidates(
     customers: duckdb.DuckDBPyRelation,
     settings: dg.ResourceParam[Settings],
     models: dg.ResourceParam[ModelStore],
+    **sequences: duckdb.DuckDBPyRelation,
 ) -> pl.DataFrame:
     """Every algorithm scores the whole pool; a champion that a person put back stands in for its ranker's newer fit."""
     run_date = date.fromisoformat(context.partition_key)
@@ -201,9 +215,12 @@ def scored_candidates(
         str(algorithm): load_scorer(algorithm, models.load(version.name, version.run_date))
         for algorithm, version in versions.items()
     }
+    pairs = interaction_features
+    if sequences:
+        pairs = with_next_item(pairs, sequences["next_item_scores"])
     scored = score_pool(
         scorers,
-        interaction_features,
+        pairs,
         with_customer_codes(customer_features, customers),
         with_offer_codes(offer_features, offers, offer_products),
         settings.engine.threads,

@@ -30,6 +30,7 @@ from metro_assets.vocabulary import RANKER_SUFFIX, RANKING_FEATURES, Algorithm
 RANKERS: dict[Algorithm, str] = {
     Algorithm.LOGISTIC: "metro_assets.ranking.logistic:LogisticRanker",
     Algorithm.BOOSTED_TREES: "metro_assets.ranking.boosted_trees:BoostedTreesRanker",
+    Algorithm.SASREC: "metro_assets.ranking.sasrec:SequenceRanker",
 }
 """Every ranker's class by the name that the tables carry; imported when it is asked for, for some need much."""
 CUTOFF = 10

@@ -7,15 +7,15 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
     features     customer_products, customer_features, offer_features, training_examples, interaction_features
     candidates   candidate_pool
     sequences    next_item_model, next_item_scores, next_item_examples
-    ranking      logistic_ranker, boosted_trees_ranker, sasrec_ranker, champion, scored_candidates
+    ranking      bandit_posterior; <algorithm>_ranker of each algorithm; champion, scored_candidates
     selection    recommendations, recommendation_shortfalls
     serving      published_recommendations
     monitoring   drift_log, pipeline_runs
-    evaluation   evaluation_metrics
+    evaluation   evaluation_metrics, policy_estimates
 
-Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `storage` (tables and
-models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster wiring), `definitions`, `cli`,
-`studies` (the stages' functions measured on third-party data; nobody imports it).
+Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `draws` (chance by
+hash), `storage` (tables and models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster
+wiring), `definitions`, `cli`, `studies` (the stages' functions measured on third-party data; nobody imports it).
 
 Time is one rule: the run for a date knows what was recorded strictly before that date, and nothing else.
 """

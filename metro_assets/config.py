@@ -31,7 +31,7 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 LIBRARIES: dict[Algorithm, tuple[str, ...]] = {Algorithm.SASREC: ("torch", "safetensors")}
 """What an algorithm needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
-SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.SASREC)
+SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.THOMPSON, Algorithm.SASREC)
 """Every algorithm that the pipeline can fit and score, simplest first."""
 
 
@@ -97,6 +97,18 @@ class Candidates(Section):
     )
 
 
+class Bandit(Section):
+    """Bayesian logistic regression behind Thompson sampling: log odds of redemption, features standardised."""
+
+    prior_rate: float = Field(0.02, gt=0, lt=1, description="redemption rate that the prior's intercept stands at")
+    intercept_sd: float = Field(2.0, gt=0, description="prior standard deviation of the intercept")
+    coefficient_sd: float = Field(1.0, gt=0, description="prior standard deviation of every other coefficient")
+    offer_sd: float = Field(0.15, gt=0, description="standard deviation of what features do not say of an offer")
+    kept_share: float = Field(
+        0.98, gt=0, le=1, description="share of what was learned that is kept from one day to the next"
+    )
+
+
 class Ranking(Section):
     """Learning P(redemption) from impressions; windows count back from the newest impression with a settled label."""
 
@@ -131,8 +143,10 @@ class Ranking(Section):
         description="what is fitted and scores every day; default all whose libraries are installed",
     )
     refit_days: int = Field(7, ge=1, description="days for which a costly model is kept before it is fitted anew")
+    stale_days: int = Field(14, ge=1, description="age at which a kept model no longer scores, should its fits fail")
     minimum_leaf_rows: int = Field(100, ge=1, description="rows per leaf at least")
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
+    bandit: Bandit = Field(default_factory=Bandit, description="the posterior of Thompson sampling")
     listwise_penalty: float = Field(300.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
 
     @field_validator("algorithms")
@@ -200,6 +214,10 @@ class Selection(Section):
     slate_size: int = Field(10, ge=1, le=100, description="offers per customer")
     maximum_per_category: int = Field(3, ge=1, description="offers of one category in a slate")
     maximum_weekly_exposures: int = Field(3, ge=1, description="times one offer may be shown to one customer in 7 days")
+    sampled_slates: int = Field(32, ge=1, description="slates of which the Thompson policy serves one, per customer")
+    exploration_budget: int = Field(
+        3, ge=0, description="places of a sampled slate that may differ from the slate of the posterior's mean"
+    )
     redemption_days: int = Field(
         60,
         ge=1,
@@ -222,6 +240,29 @@ class Evaluation(Section):
         10_000, ge=100, description="customers whose pool is judged; beyond it, customers are sampled uniformly"
     )
     bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of customers")
+    off_policy_days: int = Field(7, ge=1, description="days of settled exploration slates behind policy_estimates")
+    propensity_floor: float = Field(
+        0.001, gt=0, le=1, description="logged propensities below it count as it: bounds the weights by its inverse"
+    )
+    minimum_effective_sample: float = Field(
+        100.0, ge=1, description="effective rows below which no off-policy estimate is reported"
+    )
+
+
+class Gate(Section):
+    """What a challenger must show before it may be served by default."""
+
+    minimum_effective_customers: int = Field(
+        100, ge=1, description="effective sample size of the customers behind the paired difference"
+    )
+    maximum_calibration_error: float = Field(
+        0.01, gt=0, description="expected calibration error on the test window, in probability"
+    )
+    suspicious_auc_within_lists: float = Field(
+        0.95, description="nobody foresees redemptions this well: above it a feature knows the future"
+    )
+    segment_margin: float = Field(0.02, ge=0, description="NDCG that a segment may lose")
+    minimum_segment_customers: int = Field(30, ge=2, description="customers below which a segment is not judged alone")
 
 
 class Monitoring(Section):
@@ -282,6 +323,7 @@ class Settings(BaseSettings):
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
+    gate: Gate = Field(default_factory=Gate, description="champion and challenger")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")
     files: Files = Field(default_factory=Files, description="a company's own files")

@@ -167,6 +167,16 @@ class Protocol(StrEnum):
     POOL = "POOL"
 
 
+class Estimator(StrEnum):
+    """Estimators of what a policy would earn, from the log of another (evaluation/off_policy.py)."""
+
+    IPS = "ips"
+    SNIPS = "snips"
+    REPLAY = "replay"
+    DIRECT_METHOD = "direct_method"
+    DOUBLY_ROBUST = "doubly_robust"
+
+
 class Severity(StrEnum):
     """Severity of a population stability index."""
 
@@ -208,6 +218,8 @@ CONTEXT_FEATURES = (
     "anchor_code",
 )
 """What a customer and an offer are, as codes: no order, only equality; for rankers that learn a place for each."""
+OFFER_CODE = "offer_code"
+"""The offer itself as a column of a feature matrix: the low 24 bits of its id, exact in single precision."""
 NEXT_ITEM_FEATURE = "next_item_score"
 """What a model of purchase sequences says of an offer's products."""
 SET_FEATURES = (

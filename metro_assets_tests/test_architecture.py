@@ -19,7 +19,7 @@ STAGES = (
     "monitoring",
     "evaluation",
 )
-WORDS = {"config", "vocabulary", "pricing", "metrics", "distributions", "sql"}
+WORDS = {"config", "vocabulary", "pricing", "metrics", "distributions", "draws", "sql"}
 """Modules that belong to no stage and import none."""
 
 

@@ -22,12 +22,23 @@ from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
 
-MODELS = {"logistic_ranker", "boosted_trees_ranker", "champion"}
+MODELS = {"logistic_ranker", "boosted_trees_ranker", "thompson_ranker", "next_item_model", "sasrec_ranker", "champion"}
 """Assets that are kept in the model store, not as tables."""
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
 DERIVED = sorted(set(contracts()) - set(SOURCE_TABLES))
-ONE_DATE = MODELS | {"holdout_scores", "scored_candidates", "drift_log", "evaluation_metrics", "pipeline_runs"}
+ONE_DATE = MODELS | {
+    "bandit_posterior",
+    "next_item_scores",
+    "next_item_examples",
+    "holdout_scores",
+    "scored_candidates",
+    "drift_log",
+    "evaluation_metrics",
+    "promotion_gates",
+    "policy_estimates",
+    "pipeline_runs",
+}
 """Assets that a backfill gives a run per date: fitted models and what is measured with them."""
 
 STATE_WINDOWS = {
@@ -50,7 +61,13 @@ STATE_WINDOWS = {
     },
     "logistic_ranker": {"training_examples": (-61, 0)},
     "boosted_trees_ranker": {"training_examples": (-61, 0)},
+    "bandit_posterior": {"training_examples": (-61, 0), "bandit_posterior": (-1, -1)},
+    "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
+    "sasrec_ranker": {"training_examples": (-61, 0)},
+    "next_item_examples": {"training_examples": (-61, -6), "offer_products": (-62, -7)},
+    "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
+    "promotion_gates": {"holdout_scores": (-6, 0)},
 }
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
@@ -66,6 +83,13 @@ EVENT_WINDOWS = {
     "interaction_features": {"redemptions": (-90, -1)},
     "logistic_ranker": {"redemptions": (-62, -1)},
     "boosted_trees_ranker": {"redemptions": (-62, -1)},
+    "bandit_posterior": {"redemptions": (-62, -1)},
+    "thompson_ranker": {"redemptions": (-62, -1)},
+    "sasrec_ranker": {"redemptions": (-62, -1)},
+    "next_item_model": {"order_items": (-62 - 90, -63)},
+    "next_item_scores": {"order_items": (-90, -1)},
+    "next_item_examples": {"order_items": (-62 - 90, -8)},
+    "policy_estimates": {"assignments": (-13, -7), "impressions": (-13, -7), "redemptions": (-13, -1)},
     "recommendations": {"impressions": (-6, -1), "redemptions": (-60, -1), "web_visits": (-7, -1)},
     "recommendation_shortfalls": {"impressions": (-6, -1), "redemptions": (-60, -1)},
     "drift_log": {"redemptions": (-14, -1)},
@@ -243,8 +267,11 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "customer_products",
         "training_examples",
         "interaction_features",
+        "bandit_posterior",
         "recommendation_shortfalls",
+        "promotion_gates",
         "drift_log",
+        "policy_estimates",
     }
 
 
@@ -258,6 +285,7 @@ def test_opinions_warn_and_promises_block() -> None:
     assert warnings == {
         ("champion", "auc_and_ndcg_agree"),
         ("champion", "is_not_too_good"),
+        ("champion", "all_are_fitted"),
         ("drift_log", "drift_is_not_significant"),
     }
 

@@ -100,10 +100,9 @@ def make_day(database: sqlite3.Connection, settings: Settings, run_date: date) -
         del purchases
     with stage("scoring") as timing:
         models = ModelStore(settings.warehouse)
-        versions = {name: models.scoring_version(f"{name}_ranker", run_date) for name in Algorithm}
         rankers = {
-            str(name): load_ranker(name, models.load(version.name, version.run_date))
-            for name, version in versions.items()
+            str(name): load_ranker(name, models.load(f"{name}_ranker", run_date))
+            for name in (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES)
         }
         scored = scored_candidates(of_pairs, of_customers, of_offers, rankers, settings.engine.threads)
         write("scored_candidates", scored, timing)

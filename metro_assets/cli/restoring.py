@@ -14,6 +14,11 @@ def restore_champion(settings: Settings) -> str:
     champion = ModelStore(settings.warehouse).rollback()
     algorithm = champion.version.name.removesuffix(RANKER_SUFFIX)
     done = f"champion: {champion.version.name} of {champion.version.run_date}, kept until `metro rollback --release`"
+    return serve_order_of(settings, algorithm, done)
+
+
+def serve_order_of(settings: Settings, algorithm: str, done: str) -> str:
+    """Let the publication in force serve an algorithm's order, if it has one; `done` with what follows."""
     publications = _publications(settings)
     if not publications.published():
         return done

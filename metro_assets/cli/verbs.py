@@ -247,6 +247,29 @@ def rollback(
 
 @app.command()
 @explaining
+def promote(
+    algorithm: Annotated[
+        str | None, typer.Argument(help="The challenger; without it, what the gate says of every one.")
+    ] = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Serve a challenger by default if it passed the gate: better on days that neither saw, and nothing against it.
+
+    Examples: `metro promote` · `metro promote wide_deep`
+    """
+    from metro_assets.cli.promoting import gates_table
+    from metro_assets.cli.promoting import promote as promote_algorithm
+
+    settings = settle(warehouse)
+    _refuse_empty(settings.warehouse)
+    if algorithm is None:
+        console.print(gates_table(settings))
+    else:
+        console.print(promote_algorithm(settings, algorithm), highlight=False, soft_wrap=True)
+
+
+@app.command()
+@explaining
 def docs(
     page: Annotated[Page, typer.Argument(help="Which page to write.")],
     output: Annotated[Path | None, typer.Option(help="File; default under ./docs.", dir_okay=False)] = None,

@@ -9,15 +9,20 @@ import polars as pl
 
 from metro_assets.config import Settings, load_settings
 from metro_assets.evaluation import pictures
+from metro_assets.evaluation.gate import gate_row, gates, newest_of_both, paired_evidence
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.evaluation.protocols import judge_pool, judge_shown
+from metro_assets.evaluation.served_policies import estimate_served
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import table_asset
+from metro_assets.storage.models import ModelStore
+from metro_assets.vocabulary import RANKER_SUFFIX
 
 SETTINGS = load_settings()
 SERVED = -SETTINGS.evaluation.horizon_days
+OLDEST_RANDOM = SERVED - SETTINGS.evaluation.off_policy_days + 1
 OLDEST_SHOWN = -(SETTINGS.ranking.label_horizon_days + SETTINGS.ranking.test_days)
 
 
@@ -81,4 +86,69 @@ def evaluation_metrics(
     return metrics
 
 
-evaluation_checks = [contract_checks("evaluation_metrics", may_be_empty=SETTINGS.ranking.without_model == "retrieval")]
+@table_asset(
+    ins={"holdout_scores": days(-SETTINGS.ranking.refit_days + 1, 0, may_be_missing=True)},
+    deps=["champion"],
+    takes_range=False,
+)
+def promotion_gates(
+    context: dg.AssetExecutionContext,
+    holdout_scores: duckdb.DuckDBPyRelation,
+    customers: duckdb.DuckDBPyRelation,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+) -> pl.DataFrame:
+    """Every other algorithm against the champion, on the newest fits of both; `metro promote` obeys it."""
+    run_date = date.fromisoformat(context.partition_key)
+    champion = models.champion_at(run_date)
+    if champion is None:
+        return gates([])
+    served = champion.version.name.removesuffix(RANKER_SUFFIX)
+    holdout, segments = holdout_scores.pl(), customers.select("customer_id", "segment").pl()
+    rows = []
+    for algorithm in sorted(set(holdout["algorithm"].unique()) - {served}):
+        fitted, part = newest_of_both(holdout, served, algorithm)
+        metrics = models.metadata(f"{algorithm}{RANKER_SUFFIX}", fitted)["metrics"]["test"] if fitted else {}
+        evidence = paired_evidence(
+            part,
+            segments,
+            served,
+            algorithm,
+            metrics.get("ece", float("nan")),
+            settings.gate,
+            settings.evaluation,
+            settings.seed,
+        )
+        rows.append(gate_row(algorithm, served, fitted, evidence, None, settings.gate))
+    return gates(rows)
+
+
+@table_asset(
+    ins={
+        "recommendations": days(OLDEST_RANDOM, SERVED, may_be_missing=True),
+        "assignments": days(OLDEST_RANDOM, SERVED),
+        "impressions": days(OLDEST_RANDOM, SERVED),
+        "redemptions": days(OLDEST_RANDOM, -1),
+    },
+    takes_range=False,
+)
+def policy_estimates(
+    context: dg.AssetExecutionContext,
+    recommendations: duckdb.DuckDBPyRelation,
+    assignments: duckdb.DuckDBPyRelation,
+    impressions: duckdb.DuckDBPyRelation,
+    redemptions: duckdb.DuckDBPyRelation,
+    settings: dg.ResourceParam[Settings],
+) -> pl.DataFrame:
+    """What each algorithm's slates earn, as far as slates shown at random on the same days can say."""
+    run_date = date.fromisoformat(context.partition_key)
+    return estimate_served(
+        recommendations, assignments, impressions, redemptions, run_date, settings.evaluation, settings.seed
+    )
+
+
+evaluation_checks = [
+    contract_checks("promotion_gates", may_be_empty=True),
+    contract_checks("evaluation_metrics", may_be_empty=SETTINGS.ranking.without_model == "retrieval"),
+    contract_checks("policy_estimates", may_be_empty=True),
+]

@@ -1,7 +1,9 @@
 """The rankers, the choice between them, and the scores of the pool."""
 
-from datetime import date
-from typing import Any
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 import dagster as dg
 import duckdb
@@ -14,6 +16,7 @@ from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
+from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
 from metro_assets.ranking.examples import (
     labelled,
     why_unfit,
@@ -30,17 +33,23 @@ from metro_assets.ranking.fitting import (
     load_holdout,
     load_scorer,
     no_holdout,
+    partition_seed,
 )
 from metro_assets.ranking.scoring import retrieval_order, score_pool
-from metro_assets.storage.models import ModelStore
+from metro_assets.ranking.settled import belief_at, belief_frame, belief_of
+from metro_assets.storage.models import ModelStore, Version
 from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
+T = TypeVar("T")
 RANKING = load_settings().ranking
 ALGORITHMS = RANKING.algorithms
 MODELS = {algorithm: f"{algorithm}{RANKER_SUFFIX}" for algorithm in ALGORITHMS}
+CHOSEN_DAILY = {Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES}
+"""Fitted and chosen between every day, as the seed says. Any other is a challenger: it is served by default only after
+it was promoted through the gate, and where it fails the day goes on without it."""
 COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
 """Fitted anew once a week, not every day."""
-READS_CODES = {Algorithm.WIDE_DEEP}
+READS_CODES = {Algorithm.WIDE_DEEP, Algorithm.THOMPSON}
 READS_SEQUENCES = {Algorithm.SASREC}
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
@@ -68,6 +77,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             "redemptions": OUTCOMES,
             **(described if algorithm in READS_CODES else {}),
             **({"next_item_examples": TODAY} if algorithm in READS_SEQUENCES else {}),
+            **({"bandit_posterior": TODAY} if algorithm is Algorithm.THOMPSON else {}),
         },
         partitions_def=daily,
         backfill_policy=ONE_DATE_A_RUN,
@@ -88,8 +98,8 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         **descriptions: duckdb.DuckDBPyRelation,
     ) -> dg.MaterializeResult[None]:
         run_date = date.fromisoformat(context.partition_key)
-        if algorithm in COSTLY and (kept := models.newest(MODELS[algorithm], run_date, settings.ranking.refit_days)):
-            return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} scores until it is a week old"})
+        if algorithm in COSTLY and (kept := _kept(models, algorithm, run_date)):
+            return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
         rows = labelled(training_examples, redemptions, run_date, settings.ranking)
         if algorithm in READS_CODES:
             rows = with_offer_codes(rows, descriptions["offers"], descriptions["offer_products"])
@@ -101,16 +111,24 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"not fitted": why})
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
         windows = windows_before(run_date, first_shown, settings.ranking)
-        fitted = fit_ranker(
+        belief = belief_of(descriptions["bandit_posterior"].pl()) if algorithm is Algorithm.THOMPSON else None
+        fitted = going_on_without(
             algorithm,
-            rows,
-            windows,
-            run_date,
-            settings.ranking,
-            settings.seed,
-            settings.engine.threads,
-            settings.monitoring.bins,
+            context,
+            lambda: fit_ranker(
+                algorithm,
+                rows,
+                windows,
+                run_date,
+                settings.ranking,
+                settings.seed,
+                settings.engine.threads,
+                settings.monitoring.bins,
+                None if belief is None else BayesianLogisticRanker(belief, settings.ranking.bandit.offer_sd),
+            ),
         )
+        if fitted is None:
+            return dg.MaterializeResult(metadata={"failed": "see the log of the step; the day goes on without it"})
         path = models.save(MODELS[algorithm], run_date, fitted.files(), fitted.metadata)
         return dg.MaterializeResult(metadata=_shown(fitted.metadata, str(path), fitted.reliability))
 
@@ -139,9 +157,41 @@ KINDS = {
     Algorithm.BOOSTED_TREES: "lightgbm",
     Algorithm.WIDE_DEEP: "pytorch",
     Algorithm.SASREC: "pytorch",
+    Algorithm.THOMPSON: "scipy",
 }
 """Rankers with the library that each is fitted by, as the web UI shows it."""
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
+
+
+@table_asset(
+    ins={
+        "training_examples": EXAMPLES,
+        "redemptions": OUTCOMES,
+        "offers": TODAY,
+        "bandit_posterior": days(-1, -1, may_be_missing=True),
+    },
+    kinds=("scipy",),
+    takes_range=False,
+)
+def bandit_posterior(
+    context: dg.AssetExecutionContext,
+    training_examples: duckdb.DuckDBPyRelation,
+    redemptions: duckdb.DuckDBPyRelation,
+    offers: duckdb.DuckDBPyRelation,
+    customers: duckdb.DuckDBPyRelation,
+    bandit_posterior: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> pl.DataFrame:
+    """The belief of the day before, moved by the impressions that settled on the date; else by all that have."""
+    if Algorithm.THOMPSON not in settings.ranking.algorithms:
+        return belief_frame(None)
+    run_date = date.fromisoformat(context.partition_key)
+    examples = with_customer_codes(training_examples, customers)
+    yesterday = belief_of(bandit_posterior)
+    seed = partition_seed(settings.seed, Algorithm.THOMPSON, run_date)
+    belief = belief_at(yesterday, examples, redemptions, offers, run_date, settings.ranking, seed)
+    context.add_output_metadata({"begins with": "all that has settled" if yesterday is None else "the day before"})
+    return belief_frame(belief)
 
 
 @dg.asset(
@@ -162,13 +212,18 @@ def champion(
     metrics = _validation_metrics(models, run_date)
     if not metrics:
         return dg.MaterializeResult(metadata={"in force": f"none: {UNRANKED} order is served"})
-    best = choose(metrics, settings.ranking.selection_metric)
-    in_force = models.promote(models.scoring_version(f"{best}{RANKER_SUFFIX}", run_date), since=run_date)
+    standing = models.champion_at(run_date)
+    promoted = standing.version.name.removesuffix(RANKER_SUFFIX) if standing and standing.is_promoted else ""
+    chosen = choose(_chosen_daily(metrics), settings.ranking.selection_metric)
+    version = _scoring_version(models, Algorithm(promoted if promoted in metrics else chosen), run_date)
+    in_force = models.promote(version, run_date, through_gate=promoted in metrics) if version else standing
     return dg.MaterializeResult(
         metadata={
-            "best on validation": best,
-            "in force": f"{in_force.version.name} of {in_force.version.run_date}",
-            "is_pinned": in_force.is_pinned,
+            "best on validation": chosen,
+            "promoted": promoted or "none",
+            "stands in": chosen if promoted and promoted not in metrics else "none",
+            "in force": f"{in_force.version.name} of {in_force.version.run_date}" if in_force else "none",
+            "is_pinned": bool(in_force and in_force.is_pinned),
             "validation": {name: {key: round(value, 5) for key, value in m.items()} for name, m in metrics.items()},
         }
     )
@@ -178,11 +233,7 @@ def champion(
 def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
     """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
     run_date = date.fromisoformat(context.partition_key)
-    parts = [
-        load_holdout(models.load(MODELS[algorithm], run_date))
-        for algorithm in _fitted(models, run_date)
-        if models.exists(MODELS[algorithm], run_date)
-    ]
+    parts = [load_holdout(models.load(name, run_date)) for name in MODELS.values() if models.exists(name, run_date)]
     return pl.concat(parts or [no_holdout()]).sort("impression_id", "algorithm")
 
 
@@ -207,14 +258,15 @@ def scored_candidates(
 ) -> pl.DataFrame:
     """Every algorithm scores the whole pool; a champion that a person put back stands in for its ranker's newer fit."""
     run_date = date.fromisoformat(context.partition_key)
-    if MAY_BE_UNFIT and not _fitted(models, run_date):
+    if MAY_BE_UNFIT and not any(_scoring_version(models, name, run_date) for name in ALGORITHMS):
         unranked: pl.DataFrame = retrieval_order(candidate_pool).pl()
         return unranked
-    versions = {algorithm: models.scoring_version(MODELS[algorithm], run_date) for algorithm in ALGORITHMS}
-    scorers = {
-        str(algorithm): load_scorer(algorithm, models.load(version.name, version.run_date))
-        for algorithm, version in versions.items()
-    }
+    versions = {name: version for name in ALGORITHMS if (version := _scoring_version(models, name, run_date))}
+    scorers = {}
+    for algorithm, version in versions.items():
+        files = models.load(version.name, version.run_date)
+        if scorer := going_on_without(algorithm, context, partial(load_scorer, algorithm, files)):
+            scorers[str(algorithm)] = scorer
     pairs = interaction_features
     if sequences:
         pairs = with_next_item(pairs, sequences["next_item_scores"])
@@ -241,18 +293,29 @@ def scored_candidates(
         dg.AssetCheckSpec(
             "is_not_too_good", asset="champion", description="no sign of a feature that knows the future"
         ),
+        dg.AssetCheckSpec("all_are_fitted", asset="champion", description="every algorithm has a model that may score"),
     ]
 )
 def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceParam[ModelStore]) -> Any:
     """Warnings about the choice of the day."""
-    metrics = _validation_metrics(models, date.fromisoformat(context.op_execution_context.partition_key))
+    run_date = date.fromisoformat(context.op_execution_context.partition_key)
+    metrics = _validation_metrics(models, run_date)
     if not metrics:
-        for name in ("auc_and_ndcg_agree", "is_not_too_good"):
+        for name in ("auc_and_ndcg_agree", "is_not_too_good", "all_are_fitted"):
             yield dg.AssetCheckResult(
                 check_name=name, asset_key="champion", passed=True, description="not applicable: nothing was fitted"
             )
         return
-    by_auc, by_ndcg = choose(metrics, "auc"), choose(metrics, "ndcg_at_10")
+    lacking = [str(name) for name in ALGORITHMS if _scoring_version(models, name, run_date) is None]
+    yield dg.AssetCheckResult(
+        check_name="all_are_fitted",
+        asset_key="champion",
+        passed=not lacking,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"the day goes on without {', '.join(lacking)}; see the log of its step" if lacking else "all are",
+    )
+    between = _chosen_daily(metrics)
+    by_auc, by_ndcg = choose(between, "auc"), choose(between, "ndcg_at_10")
     yield dg.AssetCheckResult(
         check_name="auc_and_ndcg_agree",
         asset_key="champion",
@@ -275,21 +338,44 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
 
 def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[str, float]]:
     found = {}
-    for algorithm in _fitted(models, run_date):
-        version = models.scoring_version(MODELS[algorithm], run_date)
-        found[str(algorithm)] = models.metadata(version.name, version.run_date)["metrics"]["validation"]
+    for algorithm in ALGORITHMS:
+        version = _scoring_version(models, algorithm, run_date)
+        metrics = models.metadata(version.name, version.run_date).get("metrics") if version else None
+        if metrics:
+            found[str(algorithm)] = metrics["validation"]
     return found
 
 
-def _fitted(models: ModelStore, run_date: date) -> list[Algorithm]:
-    """The algorithms with a ranker for the date: all of them, unless none could be fitted and that may be."""
-    return [
-        name
-        for name in ALGORITHMS
-        if not MAY_BE_UNFIT
-        or models.exists(MODELS[name], run_date)
-        or (name in COSTLY and models.newest(MODELS[name], run_date, RANKING.refit_days))
-    ]
+def _chosen_daily(metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Metrics of those that are chosen between every day; of all where none of them is fitted."""
+    return {name: values for name, values in metrics.items() if name in CHOSEN_DAILY} or metrics
 
 
-ranking_checks = [contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT), contract_checks("scored_candidates")]
+def _scoring_version(models: ModelStore, algorithm: Algorithm, run_date: date) -> Version | None:
+    """What scores the date: the date's own fit, or for a costly algorithm the newest that is not out of date."""
+    reach = timedelta(days=RANKING.stale_days - 1 if algorithm in COSTLY else 0)
+    return models.scoring_version(MODELS[algorithm], run_date - reach, run_date)
+
+
+def _kept(models: ModelStore, algorithm: Algorithm, run_date: date) -> Version | None:
+    """The fit of the days before that need not be made anew yet."""
+    day = timedelta(days=1)
+    return models.newest(MODELS[algorithm], run_date - (RANKING.refit_days - 1) * day, run_date - day)
+
+
+def going_on_without(algorithm: Algorithm, context: dg.AssetExecutionContext, work: Callable[[], T]) -> T | None:
+    """What the work gives; where a challenger's fails, its log and None. The two that are chosen between must not."""
+    try:
+        return work()
+    except Exception:
+        if algorithm in CHOSEN_DAILY:
+            raise
+        context.log.exception("%s failed; the day goes on without it", algorithm)
+        return None
+
+
+ranking_checks = [
+    contract_checks("bandit_posterior", may_be_empty=True),
+    contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT),
+    contract_checks("scored_candidates"),
+]

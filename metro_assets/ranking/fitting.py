@@ -21,6 +21,7 @@ import sklearn
 from metro_assets.config import Ranking
 from metro_assets.distributions import Reference, category_reference, quantile_reference
 from metro_assets.metrics import auc, expected_calibration_error, list_metrics, reliability
+from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
 from metro_assets.ranking.calibration import Calibration, fit_calibration, load_calibration
 from metro_assets.ranking.examples import Examples, NotEnoughHistoryError, Windows, load_examples
 from metro_assets.ranking.protocol import TOP_POSITION, Ranker, Scored, Scorer
@@ -30,6 +31,7 @@ from metro_assets.vocabulary import RANKER_SUFFIX, RANKING_FEATURES, Algorithm
 RANKERS: dict[Algorithm, str] = {
     Algorithm.LOGISTIC: "metro_assets.ranking.logistic:LogisticRanker",
     Algorithm.BOOSTED_TREES: "metro_assets.ranking.boosted_trees:BoostedTreesRanker",
+    Algorithm.THOMPSON: "metro_assets.ranking.bayesian_logistic:BayesianLogisticRanker",
     Algorithm.SASREC: "metro_assets.ranking.sasrec:SequenceRanker",
 }
 """Every ranker's class by the name that the tables carry; imported when it is asked for, for some need much."""
@@ -96,8 +98,14 @@ def fit_ranker(
     seed: int,
     threads: int,
     reference_bins: int,
+    served: Ranker | None = None,
 ) -> FittedRanker:
-    """Fit one algorithm on the train window, judge it on the test window, fit it anew on all windows for serving."""
+    """Fit one algorithm on the train window, judge it on the test window, fit it anew on all windows for serving.
+
+    Parameters
+    ----------
+    served : what serves instead of the new fit, where the algorithm learns from day to day.
+    """
     kind = ranker_class(algorithm)
     own_seed = partition_seed(seed, algorithm, run_date)
     load = partial(load_examples, labelled_rows, feature_names=kind.feature_names)
@@ -122,7 +130,7 @@ def fit_ranker(
         for name, part in (("validation", validation), ("test", test))
     }
     everything = load(windows.whole, own_seed, settings.maximum_rows, is_balanced=True)
-    served = first.refit(everything, settings, own_seed, threads)
+    served = served or first.refit(everything, settings, own_seed, threads)
     metadata: dict[str, Any] = {
         "algorithm": str(algorithm),
         "run_date": str(run_date),
@@ -164,6 +172,8 @@ def load_ranker(algorithm: Algorithm, files: dict[str, bytes]) -> tuple[Ranker, 
 
 def load_scorer(algorithm: Algorithm, files: dict[str, bytes]) -> Scorer:
     """What scores the pool by a stored model."""
+    if algorithm is Algorithm.THOMPSON:
+        return BayesianLogisticRanker.load(files)
     return CalibratedRanker(*load_ranker(algorithm, files))
 
 

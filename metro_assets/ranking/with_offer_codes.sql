@@ -9,6 +9,7 @@ with anchors as (
 codes as (
     select
         offers.offer_id,
+        (offers.offer_id & 16777215)::float as offer_code,
         (md5_number_lower(max(offers.mechanic)) & 16777215)::float as mechanic_code,
         (md5_number_lower(max(offers.benefit)) & 16777215)::float as benefit_code,
         (md5_number_lower(max(offers.category)) & 16777215)::float as category_code,

@@ -17,9 +17,10 @@ from metro_assets.selection.slates import commonest_reasons, slates
 from metro_assets.sql import Relation, dated, on_date, union
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
-from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED
+from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
 SELECTION = load_settings().selection
+STAND_INS = (UNRANKED, Algorithm.BOOSTED_TREES, Algorithm.LOGISTIC)
 TABLES_OF_THE_DATE = (
     "offers",
     "offer_products",
@@ -87,7 +88,8 @@ def recommendations(
     for run_date in run_dates(context):
         tables = known | {table: on_date(rows, run_date) for table, rows in state.items()}
         champion = champion_algorithm(models, run_date, tables["scored_candidates"])
-        served = slates(tables, run_date, champion, settings.selection)
+        threads = settings.engine.threads
+        served = slates(tables, run_date, champion, settings.selection, settings.seed, threads)
         frames.append(served.with_columns(run_date=pl.lit(run_date)))
     context.add_output_metadata({"reasons": dg.MetadataValue.md(markdown_table(commonest_reasons(frames[-1])))})
     return pl.concat(frames)
@@ -121,11 +123,14 @@ def recommendation_shortfalls(
 
 
 def champion_algorithm(models: ModelStore, run_date: date, scored_candidates: Relation) -> str:
-    """The algorithm whose order a run for the date serves; the only one there is where nothing could be fitted."""
-    scored = [name for (name,) in scored_candidates.select("algorithm").distinct().fetchall()]
+    """The algorithm whose order a run for the date serves; another where the champion could not score."""
+    scored = sorted(name for (name,) in scored_candidates.select("algorithm").distinct().fetchall())
     champion = models.champion_at(run_date)
     chosen = champion.version.name.removesuffix(RANKER_SUFFIX) if champion else ""
-    return chosen if chosen in scored or scored != [UNRANKED] else UNRANKED
+    if chosen in scored or not scored:
+        return chosen
+    # The champion could not score: what scored stands in, the steadiest first.
+    return next((str(name) for name in STAND_INS if name in scored), scored[0])
 
 
 @dg.multi_asset_check(

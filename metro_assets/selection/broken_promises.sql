@@ -62,8 +62,8 @@ out_of_order as (
             earlier.customer_id = later.customer_id
             and earlier.algorithm = later.algorithm
             and earlier.rank + 1 = later.rank
-    -- the two that do not order by the score
-    where earlier.score < later.score and earlier.algorithm not in ('uplift', 'thompson')
+    -- uplift orders by money
+    where earlier.score < later.score and earlier.algorithm <> 'uplift'
 )
 
 select

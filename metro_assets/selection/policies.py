@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from duckdb import ColumnExpression, ConstantExpression
+
 from metro_assets.config import Selection
 from metro_assets.selection.greedy import choose_greedily
-from metro_assets.sql import Relation
+from metro_assets.selection.thompson import choose_by_sampling
+from metro_assets.sql import Relation, query
+from metro_assets.vocabulary import Algorithm
 
 
-def choose(eligible: Relation, settings: Selection) -> Relation:
+def choose(eligible: Relation, run_date: date, settings: Selection, seed: int, threads: int) -> Relation:
     """One row per customer, algorithm and rank: offer_id, score, value_ron and propensity.
 
     Parameters
@@ -15,4 +21,7 @@ def choose(eligible: Relation, settings: Selection) -> Relation:
     eligible : customer_id, algorithm, offer_id, score, value_ron, log_odds_sd and category of every pair that no rule
         forbids.
     """
-    return choose_greedily(eligible, settings).select("*, null::float as value_ron, 1.0::float as propensity")
+    explores = ColumnExpression("algorithm") == ConstantExpression(str(Algorithm.THOMPSON))
+    by_score = choose_greedily(eligible.filter(~explores), settings)
+    sampled = choose_by_sampling(eligible.filter(explores), run_date, settings, seed, threads)
+    return query(__package__, "chosen", by_score=by_score, sampled=sampled)

@@ -14,7 +14,9 @@ from metro_assets.selection.rules import eligible_candidates, judged_candidates
 from metro_assets.sql import Relation, stored
 
 
-def slates(tables: Mapping[str, Relation], run_date: date, champion: str, settings: Selection) -> pl.DataFrame:
+def slates(
+    tables: Mapping[str, Relation], run_date: date, champion: str, settings: Selection, seed: int, threads: int
+) -> pl.DataFrame:
     """The rows of `recommendations`, in the order of customer, algorithm and rank.
 
     Parameters
@@ -33,7 +35,7 @@ def slates(tables: Mapping[str, Relation], run_date: date, champion: str, settin
         run_date,
         settings,
     )
-    chosen = stored(choose(eligible_candidates(judged), settings))
+    chosen = stored(choose(eligible_candidates(judged), run_date, settings, seed, threads))
     facts = facts_of_tags(tables, chosen, run_date)
     rows = recommendations_with_tags(chosen, facts, champion, settings, run_date)
     return rows.select(RECOMMENDATION_COLUMNS).sort("customer_id", "algorithm", "rank")

@@ -35,16 +35,18 @@ def next_item_model(
     """The network of purchase sequences, fitted on what was known before the first impression that a ranker may learn
     from: of those impressions it then remembers as little as of today's.
     """
-    from metro_assets.sequences.fitting import TooFewBasketsError, fit_next_item
+    from metro_assets.sequences.fitting import fit_next_item
 
     run_date = date.fromisoformat(context.partition_key)
-    if kept := models.newest(MODEL, run_date, settings.ranking.refit_days):
-        return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} scores until it is a week old"})
+    recent = run_date - timedelta(days=settings.ranking.refit_days - 1)
+    if kept := models.newest(MODEL, recent, run_date - timedelta(days=1)):
+        return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
     cutoff = run_date - timedelta(days=OLDEST)
     baskets = baskets_to_learn_from(order_items, customers, cutoff, settings.sequences, settings.seed)
     try:
         fit = fit_next_item(baskets, cutoff, settings.sequences, settings.seed, settings.engine.threads)
-    except TooFewBasketsError as error:
+    except Exception as error:  # a challenger's signal, without which the day goes on
+        context.log.warning("no network was fitted: %s", error)
         return dg.MaterializeResult(metadata={"not fitted": str(error)})
     path = models.save(MODEL, run_date, fit.model.save(), fit.metadata)
     shown = {**fit.metadata["metrics"], "rows": fit.metadata["rows"], "cut-off": str(cutoff)}
@@ -66,8 +68,10 @@ def next_item_scores(
     from metro_assets.sequences.scoring import score_candidates
 
     run_date = date.fromisoformat(context.partition_key)
+    oldest = run_date - timedelta(days=settings.ranking.stale_days - 1)
+    version = models.newest(MODEL, oldest, run_date)
     return score_candidates(
-        _newest(models, run_date),
+        models.load(MODEL, version.run_date) if version else None,
         candidate_pool,
         offer_products,
         order_items,
@@ -104,12 +108,6 @@ def next_item_examples(
         settings.sequences,
         settings.engine.threads,
     )
-
-
-def _newest(models: ModelStore, run_date: date) -> dict[str, bytes] | None:
-    """Files of the newest network not younger than the run date, if there is any."""
-    fitted = [version for version in models.versions(MODEL) if version.run_date <= run_date]
-    return models.load(MODEL, fitted[-1].run_date) if fitted else None
 
 
 def _model_asset() -> dg.AssetsDefinition:

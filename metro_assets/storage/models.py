@@ -13,7 +13,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Champion:
 
     version: Version
     is_pinned: bool
+    is_promoted: bool = False
+    """A person let its algorithm through the gate: it stays until another is promoted or put back."""
 
 
 class ModelStore:
@@ -75,7 +77,7 @@ class ModelStore:
 
     def exists(self, name: str, run_date: date) -> bool:
         """Whether a version was saved."""
-        return (self._folder(Version(name, run_date)) / METADATA).exists()
+        return self._is_whole(Version(name, run_date))
 
     def metadata(self, name: str, run_date: date) -> dict[str, Any]:
         """What was recorded with a version: windows, metrics, features, seed, library versions."""
@@ -88,13 +90,9 @@ class ModelStore:
         found = [Version(path.parent.name, date.fromisoformat(path.name.removeprefix("run_date="))) for path in folders]
         return sorted(found, key=lambda version: (version.run_date, version.name))
 
-    def newest(self, name: str, run_date: date, days: int) -> Version | None:
-        """The newest version fitted less than so many days before the run date, the date itself left out."""
-        found = [
-            version
-            for version in self.versions(name)
-            if timedelta(0) < run_date - version.run_date < timedelta(days=days)
-        ]
+    def newest(self, name: str, first: date, last: date) -> Version | None:
+        """The newest version fitted for one of the run dates from the first to the last, both inclusive."""
+        found = [found for found in self.versions(name) if first <= found.run_date <= last and self._is_whole(found)]
         return found[-1] if found else None
 
     def champion(self) -> Champion | None:
@@ -102,7 +100,7 @@ class ModelStore:
         pointer = self._pointer()
         if not pointer["history"]:
             return None
-        return Champion(_version(pointer["history"][-1]), bool(pointer["is_pinned"]))
+        return _champion(pointer["history"][-1], pointer)
 
     def champion_at(self, run_date: date) -> Champion | None:
         """The version that a run for the date serves: the newest of the pointer's history not younger than it.
@@ -110,19 +108,20 @@ class ModelStore:
         A past date that is made again keeps its own choice; one that never had any gets the version in force.
         """
         pointer = self._pointer()
-        known = [_version(entry) for entry in pointer["history"] if entry["since"] <= str(run_date)]
-        return Champion(known[-1], bool(pointer["is_pinned"])) if known else self.champion()
+        known = [entry for entry in pointer["history"] if entry["since"] <= str(run_date)]
+        return _champion(known[-1], pointer) if known else self.champion()
 
-    def scoring_version(self, name: str, run_date: date) -> Version:
-        """The version of a ranker that scores on a date: its newest, or the champion that a person put back."""
+    def scoring_version(self, name: str, first: date, run_date: date) -> Version | None:
+        """The version of a ranker that scores on a date: the champion that a person put back, or its newest.
+
+        One fitted before the first date is out of date; None where there is no other.
+        """
         champion = self.champion_at(run_date)
-        fitted = [version for version in self.versions(name) if version.run_date <= run_date]
-        own = fitted[-1] if fitted else Version(name, run_date)
-        if champion is None or not champion.is_pinned or champion.version.name != name:
-            return own
-        return champion.version if champion.version.run_date <= run_date else own
+        if champion and champion.is_pinned and champion.version.name == name and champion.version.run_date <= run_date:
+            return champion.version
+        return self.newest(name, first, run_date)
 
-    def promote(self, version: Version, since: date) -> Champion:
+    def promote(self, version: Version, since: date, *, through_gate: bool = False) -> Champion:
         """Put a version in force from a run date on, unless a pinned one is; returns the one in force afterwards.
 
         The choice of a date before that of the one in force (a backfill of a past date) does not replace it.
@@ -131,7 +130,12 @@ class ModelStore:
         with self._lock():
             pointer = self._pointer()
             history = pointer["history"]
-            new = {"name": version.name, "run_date": str(version.run_date), "since": str(since)}
+            new = {
+                "name": version.name,
+                "run_date": str(version.run_date),
+                "since": str(since),
+                "is_promoted": through_gate,
+            }
             if not pointer["is_pinned"] and (not history or history[-1]["since"] <= new["since"]):
                 kept = [entry for entry in history if entry["since"] != new["since"]]
                 self._write_pointer([*kept, new][-KEPT_CHAMPIONS:], is_pinned=False)
@@ -147,7 +151,7 @@ class ModelStore:
             if len(history) < 2:
                 raise WarehouseError("there is no previous champion to go back to; `metro models` lists the versions")
             self._write_pointer(history[:-1], is_pinned=True)
-        return Champion(_version(history[-2]), True)
+        return Champion(_version(history[-2]), True, bool(history[-2].get("is_promoted")))
 
     def unpin(self) -> None:
         """Let the next day's choice move the pointer again."""
@@ -165,7 +169,7 @@ class ModelStore:
             entry.setdefault("since", entry["run_date"])  # pointers of version 0.1.0 lack it
         return content
 
-    def _write_pointer(self, history: list[dict[str, str]], *, is_pinned: bool) -> None:
+    def _write_pointer(self, history: list[dict[str, Any]], *, is_pinned: bool) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         temporary = self.root / f"{_TEMPORARY}{os.getpid()}-{POINTER}"
         _flush(temporary, json.dumps({"history": history, "is_pinned": is_pinned}, indent=2).encode())
@@ -174,9 +178,12 @@ class ModelStore:
     def _folder(self, version: Version) -> Path:
         return self.root / version.name / f"run_date={version.run_date}"
 
+    def _is_whole(self, version: Version) -> bool:
+        return (self._folder(version) / METADATA).exists()
+
     def _existing(self, version: Version) -> Path:
         folder = self._folder(version)
-        if not (folder / METADATA).exists():
+        if not self._is_whole(version):
             known = ", ".join(str(found.run_date) for found in self.versions(version.name)) or "none"
             raise WarehouseError(
                 f"there is no {version.name} fitted for {version.run_date} (fitted: {known}); "
@@ -187,6 +194,10 @@ class ModelStore:
     def _lock(self) -> FileLock:
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / ".lock", timeout=60)
+
+
+def _champion(entry: Mapping[str, Any], pointer: Mapping[str, Any]) -> Champion:
+    return Champion(_version(entry), bool(pointer["is_pinned"]), bool(entry.get("is_promoted")))
 
 
 def _version(entry: Mapping[str, str]) -> Version:

@@ -450,6 +450,26 @@ comment on column holdout_scores.label is '1 if the offer was redeemed within th
 comment on column holdout_scores.score is 'calibrated probability if shown at the top';
 comment on column holdout_scores.product_purchases is 'the feature, as of the impression: the order of the repeat purchase baseline';
 
+create table bandit_posterior (
+    run_date date not null,
+    place integer primary key check (place >= 0),
+    coefficient varchar not null,
+    offer_id integer,
+    mean double not null,
+    covariance double[] not null,
+    shift double not null,
+    scale double not null check (scale > 0),
+    check (list_aggregate(covariance, 'max') > 0)
+);
+comment on table bandit_posterior is 'One row is a coefficient of the Bayesian logistic regression behind Thompson sampling, as believed at the opening of the run date.';
+comment on column bandit_posterior.place is 'order of the coefficient: those that all offers share, then one effect per offer';
+comment on column bandit_posterior.coefficient is 'feature, feature:missing, code=value, code=unseen, log_position, intercept, or offer';
+comment on column bandit_posterior.offer_id is 'the offer whose own effect it is; null: shared';
+comment on column bandit_posterior.mean is 'posterior mean, log odds per unit of the column';
+comment on column bandit_posterior.covariance is 'its row of the posterior covariance, in the order of place; of an offer: its variance alone, for effects are taken as independent';
+comment on column bandit_posterior.shift is 'the column is (feature - shift) / scale, after ln(1 + feature) where its tail is heavy';
+comment on column bandit_posterior.scale is 'see shift';
+
 create table scored_candidates (
     run_date date not null,
     customer_id integer references customers (customer_id),
@@ -592,6 +612,79 @@ comment on column evaluation_metrics.lower is '95 % bootstrap interval over cust
 comment on column evaluation_metrics.upper is 'upper end';
 comment on column evaluation_metrics.from_date is 'first day of the outcomes';
 comment on column evaluation_metrics.to_date is 'last day of the outcomes';
+
+create table promotion_gates (
+    run_date date not null,
+    algorithm varchar primary key,
+    champion varchar not null,
+    judged_date date,
+    list_count integer not null check (list_count >= 0),
+    customer_count integer not null check (customer_count >= 0),
+    effective_customers double check (effective_customers >= 0),
+    difference double,
+    lower double,
+    upper double,
+    calibration_error double,
+    auc_within_lists double,
+    worst_segment varchar,
+    worst_segment_difference double,
+    twin_difference_ron double,
+    twin_lower_ron double,
+    twin_upper_ron double,
+    is_passed boolean not null,
+    objections varchar[] not null
+);
+comment on table promotion_gates is 'One row is an algorithm that is not the champion, what it showed beside it, and whether it may be promoted.';
+comment on column promotion_gates.algorithm is 'the challenger (vocabulary.Algorithm)';
+comment on column promotion_gates.champion is 'the algorithm that is served by default';
+comment on column promotion_gates.judged_date is 'run date of the fits whose test window both scored; null: none';
+comment on column promotion_gates.list_count is 'lists of the test window with a redemption';
+comment on column promotion_gates.customer_count is 'customers of those lists';
+comment on column promotion_gates.effective_customers is 'effective sample size of the customers (Kish)';
+comment on column promotion_gates.difference is 'mean NDCG@10 of the challenger less that of the champion on the same lists';
+comment on column promotion_gates.lower is '95 % bootstrap interval over customers, lower end: above zero to pass';
+comment on column promotion_gates.upper is 'upper end';
+comment on column promotion_gates.calibration_error is 'expected calibration error of the challenger on the test window';
+comment on column promotion_gates.auc_within_lists is 'of the challenger on the test window; too high is a sign of a leak';
+comment on column promotion_gates.worst_segment is 'segment in which the challenger loses most or gains least';
+comment on column promotion_gates.worst_segment_difference is 'mean difference of NDCG@10 in it';
+comment on column promotion_gates.twin_difference_ron is 'incremental margin against the champion in the newest experiment that had both, RON per 1,000 customers; null: none';
+comment on column promotion_gates.twin_lower_ron is '95 % interval of it, lower end, RON: above zero to pass';
+comment on column promotion_gates.twin_upper_ron is 'upper end, RON';
+comment on column promotion_gates.is_passed is 'nothing speaks against serving it by default';
+comment on column promotion_gates.objections is 'what speaks against it, in words';
+
+create table policy_estimates (
+    run_date date not null,
+    algorithm varchar,
+    estimator varchar,
+    value double,
+    lower double,
+    upper double,
+    effective_sample_size double not null check (effective_sample_size >= 0),
+    slate_count integer not null check (slate_count >= 0),
+    matched_count integer not null check (matched_count >= 0),
+    redemption_count integer not null check (redemption_count >= 0),
+    is_reported boolean not null,
+    reason varchar,
+    from_date date not null,
+    to_date date not null,
+    check (is_reported = (value is not null)),
+    primary key (algorithm, estimator)
+);
+comment on table policy_estimates is 'One row is an off-policy estimate of what an algorithm''s slates earn, from slates that were shown at random.';
+comment on column policy_estimates.algorithm is 'whose recommendations are the target policy (vocabulary.Algorithm), or vocabulary.UNRANKED';
+comment on column policy_estimates.estimator is 'vocabulary.Estimator';
+comment on column policy_estimates.value is 'redemptions per shown offer; null: not reported';
+comment on column policy_estimates.lower is 'lower end of the bootstrap 95 % interval over customers';
+comment on column policy_estimates.upper is 'upper end of it';
+comment on column policy_estimates.effective_sample_size is 'rows of equal weight that would be as noisy (Kish)';
+comment on column policy_estimates.slate_count is 'random slates of days on which the algorithm recommended';
+comment on column policy_estimates.matched_count is 'offers of those slates that the algorithm recommended as well';
+comment on column policy_estimates.redemption_count is 'of these, redeemed within the horizon';
+comment on column policy_estimates.reason is 'why no estimate is reported; null: it is';
+comment on column policy_estimates.from_date is 'first day of the slates';
+comment on column policy_estimates.to_date is 'last day of the slates';
 
 create table pipeline_runs (
     run_date date not null,

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 ENGINE = Engine(memory_limit="1GB", threads=1)
 PAST = RUN_DATE - timedelta(days=7)
 OF_A_FOLDER = ("check-data", "init-data")
-VERBS = ("run", *OF_A_FOLDER, "recommend", "status", "models", "rollback", "docs", "sql", "ui")
+VERBS = ("run", *OF_A_FOLDER, "recommend", "status", "models", "promote", "rollback", "docs", "sql", "ui")
 FAILED, USAGE = 1, 2
 
 

@@ -22,13 +22,14 @@ from metro_assets.ranking.fitting import (
     load_holdout,
     load_ranker,
     load_references,
+    load_scorer,
     partition_seed,
     score,
     stored_references,
     stored_scores,
 )
 from metro_assets.sql import Relation
-from metro_assets.vocabulary import RANKING_FEATURES, Algorithm
+from metro_assets.vocabulary import CONTEXT_FEATURES, OFFER_CODE, RANKING_FEATURES, Algorithm
 
 SETTINGS = Ranking(train_days=14, validation_days=3, test_days=3, boosting_rounds=30, minimum_leaf_rows=20)
 RUN_DATE = date(2026, 5, 18)
@@ -75,7 +76,8 @@ def frame() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def as_relation(table: Table) -> Callable[[pl.DataFrame], Relation]:
-    return partial(table, "training_examples", label="utinyint")
+    codes = dict.fromkeys((*CONTEXT_FEATURES, OFFER_CODE), "float")
+    return partial(table, "training_examples", label="utinyint", **codes)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,7 @@ def test_the_windows_are_of_the_days_they_say(model: FittedRanker) -> None:
         "validation": ["2026-05-06", "2026-05-08"],
         "test": ["2026-05-09", "2026-05-11"],
     }
-    assert model.metadata["features"] == list(RANKING_FEATURES)
+    assert model.metadata["features"] == list(model.ranker.feature_names)
 
 
 def test_it_learned_and_says_how_well(model: FittedRanker) -> None:
@@ -184,14 +186,16 @@ def test_what_is_kept_gives_scores_references_and_holdout_back(
     algorithm: Algorithm, model: FittedRanker, rows: Relation
 ) -> None:
     files = model.files()
-    features = load_examples(rows, WINDOWS.test, SEED, 10_000).features
+    names = model.ranker.feature_names
+    features = load_examples(rows, WINDOWS.test, SEED, 10_000, feature_names=names).features
     scores = score(model.ranker, model.calibration, features, THREADS)
     assert scores.dtype == np.float32
     assert ((scores > 0) & (scores < 1)).all()
     np.testing.assert_array_equal(score(*load_ranker(algorithm, files), features, THREADS), scores)
     kept = Kept(files)
-    shown = pl.DataFrame(features, schema=list(RANKING_FEATURES), orient="row")
-    np.testing.assert_array_equal(stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown, THREADS), scores)
+    shown = pl.DataFrame(features, schema=list(names), orient="row")
+    served = load_scorer(algorithm, files).scored(features, THREADS).score
+    np.testing.assert_array_equal(stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown, THREADS), served)
     assert stored_scores(kept, f"{algorithm}_ranker", RUN_DATE, shown.drop("discount_depth"), THREADS) is None
     assert stored_references(kept, f"{algorithm}_ranker", RUN_DATE) == load_references(files) == model.references
     assert load_holdout(files).equals(model.holdout)
@@ -220,16 +224,16 @@ def test_references_of_a_sampled_fit_stand_for_the_whole_log(algorithm: Algorith
         assert reference.rows == pytest.approx(sampled.metadata["impressions"]["refit"])
 
 
-def test_both_algorithms_are_judged_on_the_same_lists(rows: Relation) -> None:
+def test_all_algorithms_are_judged_on_the_same_lists(rows: Relation) -> None:
     few = SETTINGS.model_copy(update={"maximum_judged_rows": 300})
-    first, second = (fitted(algorithm, rows, few) for algorithm in sorted(RANKERS))
+    first, *others = (fitted(algorithm, rows, few) for algorithm in sorted(RANKERS))
     assert len(first.holdout) < 600
-    assert first.holdout["impression_id"].equals(second.holdout["impression_id"])
+    assert all(first.holdout["impression_id"].equals(other.holdout["impression_id"]) for other in others)
     counted = [
         (model.metadata["rows"]["validation"], model.metadata["metrics"]["validation"]["lists_with_redemption"])
-        for model in (first, second)
+        for model in (first, *others)
     ]
-    assert counted[0] == counted[1]
+    assert set(counted) == {counted[0]}
     assert counted[0][0] < 600
 
 

@@ -174,7 +174,7 @@ def served(table: Callable[..., Relation]) -> Callable[..., dict[tuple[int, str,
 
     def serve(**changed: list[dict[str, Any]]) -> dict[tuple[int, str, int], dict[str, Any]]:
         relations = {name: table(name, rows) for name, rows in tables(**changed).items()}
-        frame = slates(relations, RUN_DATE, "logistic", Selection())
+        frame = slates(relations, RUN_DATE, "logistic", Selection(), seed=42, threads=1)
         assert frame.columns == list(RECOMMENDATION_COLUMNS)
         return {(row["customer_id"], row["algorithm"], row["offer_id"]): row for row in frame.to_dicts()}
 

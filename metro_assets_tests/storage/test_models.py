@@ -65,11 +65,31 @@ def test_promoting_twice_on_a_day_keeps_one_entry(store: ModelStore) -> None:
 def test_a_champion_that_was_put_back_scores_in_place_of_its_rankers_newer_fits(store: ModelStore) -> None:
     for day in (MONDAY, TUESDAY):
         store.promote(Version("logistic_ranker", day), day)
-    assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", WEDNESDAY)
+    assert store.scoring_version("logistic_ranker", MONDAY, WEDNESDAY) == Version("logistic_ranker", WEDNESDAY)
     store.rollback()
-    assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", MONDAY)
-    assert store.scoring_version("boosted_trees_ranker", WEDNESDAY) == Version("boosted_trees_ranker", WEDNESDAY)
-    before = date(2026, 1, 4)
-    assert store.scoring_version("logistic_ranker", before) == Version("logistic_ranker", before)
+    assert store.scoring_version("logistic_ranker", WEDNESDAY, WEDNESDAY) == Version("logistic_ranker", MONDAY)
+    assert store.scoring_version("boosted_trees_ranker", MONDAY, WEDNESDAY) is None
+    assert store.scoring_version("logistic_ranker", date(2026, 1, 3), date(2026, 1, 4)) is None
     store.unpin()
-    assert store.scoring_version("logistic_ranker", WEDNESDAY) == Version("logistic_ranker", WEDNESDAY)
+    assert store.scoring_version("logistic_ranker", MONDAY, WEDNESDAY) == Version("logistic_ranker", WEDNESDAY)
+
+
+def test_the_newest_fit_of_some_days(store: ModelStore) -> None:
+    assert store.newest("logistic_ranker", MONDAY, TUESDAY) == Version("logistic_ranker", TUESDAY)
+    assert store.newest("logistic_ranker", date(2026, 1, 8), date(2026, 1, 9)) is None
+
+
+def test_a_model_that_was_kept_is_in_force_since_the_day_that_chose_it(store: ModelStore) -> None:
+    store.promote(Version("logistic_ranker", TUESDAY), TUESDAY)
+    kept = store.promote(Version("logistic_ranker", MONDAY), WEDNESDAY, through_gate=True)
+    assert (kept.version.run_date, kept.is_promoted) == (MONDAY, True)
+    assert store.champion_at(TUESDAY).version.run_date == TUESDAY
+    assert not store.champion_at(TUESDAY).is_promoted
+    assert store.champion_at(WEDNESDAY) == kept
+
+
+def test_a_pointer_of_an_older_version_is_read(store: ModelStore, tmp_path: Path) -> None:
+    old = '{"history": [{"name": "logistic_ranker", "run_date": "2026-01-05"}], "is_pinned": false}'
+    (tmp_path / "models" / "champion.json").write_text(old)
+    assert store.champion_at(TUESDAY) == store.champion()
+    assert not store.champion().is_promoted

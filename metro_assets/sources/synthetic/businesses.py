@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from metro_assets.draws import bits, choice, normal, uniform
 from metro_assets.sources.synthetic import facts
-from metro_assets.sources.synthetic.draws import bits, choice, normal, uniform
 from metro_assets.sources.synthetic.entities import BUSINESS_TYPES, SEGMENTS, Businesses, Floats, Integers
 from metro_assets.vocabulary import BusinessType
 

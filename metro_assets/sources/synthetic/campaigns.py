@@ -7,10 +7,10 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from metro_assets.draws import bits, choice, normal, uniform
 from metro_assets.pricing import OfferTerms
 from metro_assets.sources.synthetic import facts
 from metro_assets.sources.synthetic.calendar import orthodox_easter
-from metro_assets.sources.synthetic.draws import bits, choice, normal, uniform
 from metro_assets.sources.synthetic.entities import (
     CATEGORIES,
     CHANNELS,

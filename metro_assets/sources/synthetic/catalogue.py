@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from metro_assets.draws import normal, uniform
 from metro_assets.pricing import PriceTiers
 from metro_assets.sources.synthetic import facts
-from metro_assets.sources.synthetic.draws import normal, uniform
 from metro_assets.sources.synthetic.entities import BUSINESS_TYPES, CATEGORIES, Catalogue, Floats
 from metro_assets.vocabulary import BusinessType, Category
 

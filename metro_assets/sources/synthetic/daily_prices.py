@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from metro_assets.draws import normal
 from metro_assets.pricing import PriceTiers
 from metro_assets.sources.synthetic import facts
-from metro_assets.sources.synthetic.draws import normal
 from metro_assets.sources.synthetic.entities import Catalogue, Floats
 
 

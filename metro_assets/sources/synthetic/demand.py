@@ -8,10 +8,10 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from metro_assets.draws import NORMAL_TABLE, quick_bits, uniform
 from metro_assets.pricing import PriceTiers
 from metro_assets.sources.synthetic import behaviour_facts as facts
 from metro_assets.sources.synthetic.calendar import category_factor
-from metro_assets.sources.synthetic.draws import NORMAL_TABLE, quick_bits, uniform
 from metro_assets.sources.synthetic.entities import Businesses, Catalogue, Floats, Integers
 from metro_assets.sources.synthetic.latent import Latents, durable_days, usual_quantity
 from metro_assets.sources.synthetic.visits import Visits

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from metro_assets.draws import NORMAL_TABLE, bits, normal, uniform
 from metro_assets.sources.synthetic import behaviour_facts as facts
-from metro_assets.sources.synthetic.draws import NORMAL_TABLE, bits, normal, uniform
 from metro_assets.sources.synthetic.entities import (
     BUSINESS_TYPES,
     CATEGORIES,

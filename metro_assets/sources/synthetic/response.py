@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from metro_assets.draws import uniform
 from metro_assets.pricing import OfferTerms, PriceTiers, discount_depth, offer_unit_price, tier_unit_price
 from metro_assets.sources.synthetic import behaviour_facts as facts
 from metro_assets.sources.synthetic.daily_prices import prices_on
 from metro_assets.sources.synthetic.demand import Demand, Lines
-from metro_assets.sources.synthetic.draws import uniform
 from metro_assets.sources.synthetic.entities import Businesses, Catalogue, Floats, Integers, LiveOffers
 from metro_assets.sources.synthetic.latent import Latents, usual_quantity
 from metro_assets.sources.synthetic.slates import Exposure

@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from metro_assets.draws import choice, uniform
 from metro_assets.pricing import PriceTiers, discount_depth
 from metro_assets.sources.synthetic import behaviour_facts as facts
 from metro_assets.sources.synthetic.campaigns import live_offers
-from metro_assets.sources.synthetic.draws import choice, uniform
 from metro_assets.sources.synthetic.entities import (
     BUSINESS_TYPES,
     CATEGORIES,

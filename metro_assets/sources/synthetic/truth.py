@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from metro_assets.draws import quick_bits
 from metro_assets.pricing import PriceTiers, discount_depth
 from metro_assets.sources.synthetic import behaviour_facts as facts
-from metro_assets.sources.synthetic.draws import quick_bits
 from metro_assets.sources.synthetic.entities import Floats, Integers, LiveOffers
 from metro_assets.sources.synthetic.response import NOT_SHOWN, terms_of
 from metro_assets.sources.synthetic.world import World

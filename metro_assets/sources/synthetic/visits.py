@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from metro_assets.draws import normal, uniform
 from metro_assets.sources.synthetic import behaviour_facts as facts
 from metro_assets.sources.synthetic.calendar import demand_days, season_factor, weekday_factor
-from metro_assets.sources.synthetic.draws import normal, uniform
 from metro_assets.sources.synthetic.entities import Businesses, Floats, Integers
 from metro_assets.sources.synthetic.latent import Latents
 

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from metro_assets.config import Sizes
+from metro_assets.draws import uniform
 from metro_assets.pricing import PriceTiers, reached_tier
 from metro_assets.sources.interface import Frame
 from metro_assets.sources.synthetic import behaviour_facts as facts
@@ -18,7 +19,6 @@ from metro_assets.sources.synthetic.businesses import build_businesses
 from metro_assets.sources.synthetic.catalogue import build_catalogue
 from metro_assets.sources.synthetic.daily_prices import daily_prices_frame
 from metro_assets.sources.synthetic.demand import Demand
-from metro_assets.sources.synthetic.draws import uniform
 from metro_assets.sources.synthetic.entities import CHANNELS, Integers
 from metro_assets.sources.synthetic.latent import build_latents
 from metro_assets.sources.synthetic.response import Purchases, Response

@@ -192,8 +192,8 @@ class Sequences(Section):
     dropout: float = Field(0.2, ge=0, lt=1, description="share of values left out while learning")
     learning_rate: float = Field(0.003, gt=0, description="step of Adam")
     batch_customers: int = Field(32, ge=1, description="customers per step")
-    maximum_epochs: int = Field(30, ge=1, description="most passes over the customers")
-    patience_epochs: int = Field(3, ge=1, description="passes without a better validation loss before the end")
+    maximum_epochs: int = Field(20, ge=1, description="most passes over the customers")
+    patience_epochs: int = Field(2, ge=1, description="passes without a better validation loss before the end")
     validation_days: int = Field(7, ge=1, description="days before the cut-off that stop the learning early")
     hidden_share: float = Field(0.2, gt=0, lt=1, description="baskets that BERT4Rec hides while learning")
     sampled_products: int = Field(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,7 @@ def fit_next_item(
     """Learn from baskets before the cut-off; its newest `validation_days` only say when to stop.
 
     The loss is the cross-entropy of the next (BERT4Rec: the hidden) basket's products, each basket counting once, over
-    all products or over drawn ones (`sampled_softmax_loss`). Validation is the loss over all products of each
+    all products or over drawn ones (`softmax_loss`). Validation is the loss over all products of each
     customer's first basket in the validation days, foreseen on the first morning, for both networks alike. `name` is
     another network than that of the settings.
     """
@@ -187,11 +187,7 @@ def _loss(
     first = int(asked.any(axis=0).argmax())
     reading = Reading(*(part[:, first:] for part in reading))
     wanted = tokens_of(coded, np.where(asked, targets, -1)[:, first:])
-    if drawn_from is None:
-        return full_softmax_loss(network, reading, tokens, readable, wanted)
-    return sampled_softmax_loss(
-        network, reading, tokens, readable, wanted, drawn_from, settings.sampled_products, generator
-    )
+    return softmax_loss(network, reading, tokens, readable, wanted, drawn_from, settings.sampled_products, generator)
 
 
 def mornings(previous: Integers, following: Integers, generator: torch.Generator) -> Integers:
@@ -215,59 +211,70 @@ def hidden_baskets(may_hide: npt.NDArray[np.bool_], share: float, generator: tor
     return hidden
 
 
-def full_softmax_loss(
-    network: BasketNetwork, reading: Reading, tokens: Tokens, readable: Tensor, wanted: Tokens
-) -> Tensor:
-    """Cross-entropy of the wanted baskets' products over all products, nats per line, the mean of a basket first."""
-    bought, due = _bought(tokens, readable, tokens.product, network.product.num_embeddings, reading.moment)
-    likelihood = network.log_probabilities(reading.outputs, reading.repeat_weights @ bought, due)
-    return _mean_of_baskets(likelihood[wanted.row, wanted.step, wanted.product], wanted)
-
-
-def sampled_softmax_loss(
+def softmax_loss(
     network: BasketNetwork,
     reading: Reading,
     tokens: Tokens,
     readable: Tensor,
     wanted: Tokens,
-    drawn_from: Tensor,
+    drawn_from: Tensor | None,
     draws: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """The same loss with the sum over all products estimated from a customer's own products and drawn ones.
+    """Cross-entropy of the wanted baskets' products, nats per line, the mean of a basket first.
 
-    Own are those of the customer's baskets, read or wanted; they are surely in the sum and count as they are. Products
-    that are drawn by their shares q and are not own count exp(score) / (draws q): the logQ correction (Bengio and
-    Senécal 2008).
+    Without `drawn_from` the choice among all products is over all. With these shares q of the products, its sum is
+    estimated: a customer's own products (of the baskets read or wanted) are surely in it and count as they are; drawn
+    ones that are not own count exp(score) / (draws q), the logQ correction (Bengio and Senécal 2008).
     """
-    products, customers = network.product.num_embeddings, len(tokens.day)
-    key, local = torch.unique(
-        torch.cat([tokens.row * products + tokens.product, wanted.row * products + wanted.product]), return_inverse=True
-    )
-    owner, product = key // products, key % products
-    place = torch.arange(len(key)) - torch.searchsorted(owner, torch.arange(customers))[owner]
-    own = torch.zeros(customers, int(place.max()) + 1, dtype=torch.long)
-    own[owner, place] = product
-    is_own = torch.zeros(own.shape, dtype=torch.bool)
-    is_own[owner, place] = True
-    read, named = place[local].split([len(tokens.row), len(wanted.row)])
-    bought, due = _bought(tokens, readable, read, own.shape[1], reading.moment)
-    vectors, absent = network.product.weight[own], ~is_own[:, None]
-    of_own = network.scores(reading.outputs, vectors, network.popularity[own][:, None])
-    of_own = of_own.masked_fill(absent, float("-inf"))
+    own = _own_products(tokens, wanted, network.product.num_embeddings)
+    read, named = own.place[: len(tokens.row)], own.place[len(tokens.row) :]
+    bought, due = _bought(tokens, readable, read, own.product.shape[1], reading.moment)
+    vectors, absent = network.product.weight[own.product], ~own.is_own[:, None]
     again = network.repeat_scores(reading.outputs, vectors, reading.repeat_weights @ bought, due)
     again = torch.log_softmax(again.masked_fill(absent, float("-inf")), dim=-1)
-    sample = torch.multinomial(drawn_from, draws, replacement=True, generator=generator)
-    owned = torch.zeros(customers, products, dtype=torch.bool)
-    owned[owner, product] = True
-    of_drawn = network.scores(reading.outputs, network.product.weight[sample], network.popularity[sample])
-    of_drawn = of_drawn - torch.log(draws * drawn_from[sample])
-    of_drawn = of_drawn.masked_fill(owned[:, sample][:, None], float("-inf"))
-    total = torch.logaddexp(torch.logsumexp(of_own, dim=-1), torch.logsumexp(of_drawn, dim=-1))
     asked = (wanted.row, wanted.step)
-    anew = of_own[(*asked, named)] - total[asked]
+    if drawn_from is None:
+        scores = network.scores(reading.outputs, network.product.weight, network.popularity)
+        anew = scores[(*asked, wanted.product)] - torch.logsumexp(scores, dim=-1)[asked]
+    else:
+        of_own = network.scores(reading.outputs, vectors, network.popularity[own.product][:, None])
+        of_own = of_own.masked_fill(absent, float("-inf"))
+        sample = torch.multinomial(drawn_from, draws, replacement=True, generator=generator)
+        of_drawn = network.scores(reading.outputs, network.product.weight[sample], network.popularity[sample])
+        of_drawn = of_drawn - torch.log(draws * drawn_from[sample])
+        of_drawn = of_drawn.masked_fill(own.holds[:, sample][:, None], float("-inf"))
+        total = torch.logaddexp(torch.logsumexp(of_own, dim=-1), torch.logsumexp(of_drawn, dim=-1))
+        anew = of_own[(*asked, named)] - total[asked]
     likelihood = network.mixed(reading.outputs[asked], anew[:, None], again[(*asked, named)][:, None])
     return _mean_of_baskets(likelihood[:, 0], wanted)
+
+
+class _Own(NamedTuple):
+    """The products of each customer's baskets."""
+
+    product: Tensor
+    """[customers, most products], ascending, 0 beyond a customer's last."""
+    is_own: Tensor
+    """Whether there is one, [customers, most products]."""
+    place: Tensor
+    """Column of the product of every line, first those that are read, then those that are wanted."""
+    holds: Tensor
+    """[customers, products]."""
+
+
+def _own_products(tokens: Tokens, wanted: Tokens, products: int) -> _Own:
+    customers = len(tokens.day)
+    holds = torch.zeros(customers, products, dtype=torch.bool)
+    row = torch.cat([tokens.row, wanted.row])
+    product = torch.cat([tokens.product, wanted.product])
+    holds[row, product] = True
+    column = holds.cumsum(dim=1) - 1
+    own = torch.zeros(customers, int(column[:, -1].max()) + 1, dtype=torch.long)
+    owner, owned = holds.nonzero(as_tuple=True)
+    own[owner, column[owner, owned]] = owned
+    is_own = torch.arange(own.shape[1]) <= column[:, -1:]
+    return _Own(own, is_own, column[row, product], holds)
 
 
 def _bought(tokens: Tokens, readable: Tensor, column: Tensor, columns: int, moment: Tensor) -> tuple[Tensor, Tensor]:

@@ -52,13 +52,9 @@ def purchases(coded: Baskets, customers: Integers, products: int, weight: npt.ND
     basket = coded.basket_of_line
     row = np.searchsorted(customers, coded.customer_id[basket])
     is_asked = np.isin(coded.customer_id[basket], customers)
-    sums = np.bincount(
-        row[is_asked] * products + coded.product[is_asked],
-        weights=weight[basket[is_asked]],
-        minlength=len(customers) * products,
-    )
-    counted: Floats = sums.reshape(len(customers), products)
-    return counted
+    cell = row[is_asked] * products + coded.product[is_asked]
+    sums = np.bincount(cell, weights=weight[basket[is_asked]], minlength=len(customers) * products)
+    return sums.astype(np.float64).reshape(len(customers), products)
 
 
 def global_popularity(coded: Baskets, customers: Integers, products: int, moment: int, window_days: int) -> Floats:

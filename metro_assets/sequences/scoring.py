@@ -40,15 +40,14 @@ class OfferSets:
 
 
 def next_item_scores(
-    model: NextItemModel, baskets: Baskets, customers: Integers, moment: int, settings: Sequences, threads: int
+    model: NextItemModel, coded: Baskets, customers: Integers, moment: int, settings: Sequences, threads: int
 ) -> Iterator[tuple[slice, Floats]]:
     """Log probabilities of the catalogue's products to be a customer's next line after the morning of a day.
 
     Blocks of the ascending customers with [customers of the block, products]. A customer without a known basket gets
-    the popularity of what the network learned from.
+    the popularity of what the network learned from. `coded` are baskets of places in the model's catalogue.
     """
     torch.set_num_threads(threads)
-    coded = baskets.coded(model.catalogue)
     known, places = newest_baskets(coded, moment, settings.most_baskets)
     row = np.searchsorted(known, customers)
     has_history = np.isin(customers, known)
@@ -88,7 +87,7 @@ def offer_scores(log_probability: Floats, offers: OfferSets) -> Floats:
 
 def scores_of_pairs(
     model: NextItemModel,
-    baskets: Baskets,
+    coded: Baskets,
     pairs: tuple[npt.ArrayLike, npt.ArrayLike],
     offers: OfferSets,
     moment: int,
@@ -107,7 +106,7 @@ def scores_of_pairs(
     is_known = np.isin(offer, offers.offer_id)
     order = np.argsort(row, kind="stable")
     scores = np.full(len(customer), np.nan, dtype=np.float32)
-    for block, log_probability in next_item_scores(model, baskets, customers, moment, settings, threads):
+    for block, log_probability in next_item_scores(model, coded, customers, moment, settings, threads):
         begin, end = np.searchsorted(row[order], [block.start, block.start + len(log_probability)])
         mine = order[begin:end]
         mine = mine[is_known[mine]]
@@ -139,7 +138,8 @@ def score_candidates(
         scores = np.full(len(customer), np.nan, dtype=np.float32)
         if model and offers and len(customer):
             baskets = baskets_between(order_items, first_date, run_date, ends, settings.most_baskets)
-            scores = scores_of_pairs(model, baskets, (customer, offer), offers, day_number(run_date), settings, threads)
+            coded = baskets.coded(model.catalogue)
+            scores = scores_of_pairs(model, coded, (customer, offer), offers, day_number(run_date), settings, threads)
         parts.append(_candidates(customer, offer, scores))
     return pl.concat(parts).sort("customer_id", "offer_id")
 
@@ -165,7 +165,7 @@ def score_examples(
     sets = {shown: _sets_of(model, on_date(offer_products, shown)) for shown in shown_dates}
     for ends in customer_ranges(customers, settings.customers_per_range) if shown_dates else []:
         first_date = shown_dates[0] - timedelta(days=settings.history_days)
-        baskets = baskets_between(order_items, first_date, shown_dates[-1], ends)
+        coded = baskets_between(order_items, first_date, shown_dates[-1], ends).coded(model.catalogue)
         rows = (
             _between(training_examples, ends)
             .select("impression_id", "customer_id", "offer_id", "shown_date")
@@ -174,7 +174,7 @@ def score_examples(
         )
         for (shown,), impressions in rows.group_by("shown_date", maintain_order=True):
             moment = day_number(shown)
-            recent = baskets.taken(np.flatnonzero(baskets.day >= moment - settings.history_days))
+            recent = coded.taken(np.flatnonzero(coded.day >= moment - settings.history_days))
             pairs = impressions["customer_id"].to_numpy(), impressions["offer_id"].to_numpy()
             scores = scores_of_pairs(model, recent, pairs, sets[shown], moment, settings, threads)
             parts.append(

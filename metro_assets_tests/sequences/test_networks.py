@@ -14,10 +14,9 @@ from metro_assets.sequences.fitting import (
     NextItemModel,
     TooFewBasketsError,
     fit_next_item,
-    full_softmax_loss,
     hidden_baskets,
     mornings,
-    sampled_softmax_loss,
+    softmax_loss,
     tokens_of,
 )
 from metro_assets.sequences.judging import next_baskets, next_item_metrics, personal_frequency
@@ -59,7 +58,9 @@ def hit_rate(model: NextItemModel, baskets: Baskets) -> float:
     """Share of the customers whose next product comes first among all."""
     start = day_number(CUTOFF)
     customers = np.arange(CUSTOMERS)
-    scores = np.concatenate([part for _, part in next_item_scores(model, baskets, customers, start, SMALL, 1)])
+    scores = np.concatenate(
+        [part for _, part in next_item_scores(model, baskets.coded(model.catalogue), customers, start, SMALL, 1)]
+    )
     bought = next_baskets(baskets.coded(model.catalogue), customers, len(model.catalogue), start, start + 7)
     return float(next_item_metrics(scores, bought, 1).ndcg.mean())
 
@@ -95,8 +96,8 @@ def test_what_is_saved_scores_alike_and_what_is_fitted_twice_is_the_same(planted
     loaded = NextItemModel.load(files)
     baskets, start, customers = cycles(shuffled=False), day_number(CUTOFF), np.arange(CUSTOMERS)
     for (_, mine), (_, theirs) in zip(
-        next_item_scores(planted.model, baskets, customers, start, SMALL, 1),
-        next_item_scores(loaded, baskets, customers, start, SMALL, 1),
+        next_item_scores(planted.model, baskets.coded(planted.model.catalogue), customers, start, SMALL, 1),
+        next_item_scores(loaded, baskets.coded(loaded.catalogue), customers, start, SMALL, 1),
         strict=True,
     ):
         np.testing.assert_array_equal(mine, theirs)
@@ -116,9 +117,11 @@ def test_scores_are_distributions_whatever_the_length_of_the_history(planted: Fi
     everyone = cycles(shuffled=False)
     short = everyone.taken(np.flatnonzero((everyone.customer_id > 0) | (everyone.day == start - 1)))
     customers = np.array([0, 1, 999])
-    ((_, together),) = next_item_scores(planted.model, short, customers, start, SMALL, 1)
+    ((_, together),) = next_item_scores(planted.model, short.coded(planted.model.catalogue), customers, start, SMALL, 1)
     alone = short.taken(np.flatnonzero(short.customer_id == 0))
-    ((_, single),) = next_item_scores(planted.model, alone, customers[:1], start, SMALL, 1)
+    ((_, single),) = next_item_scores(
+        planted.model, alone.coded(planted.model.catalogue), customers[:1], start, SMALL, 1
+    )
     np.testing.assert_allclose(np.exp(together).sum(axis=1), 1.0, rtol=1e-4)
     np.testing.assert_allclose(together[0], single[0], atol=1e-4)
     np.testing.assert_array_equal(together[2], planted.model.log_popularity)
@@ -160,9 +163,11 @@ def test_with_enough_draws_the_sampled_loss_is_the_full_one() -> None:
     rows = np.array([[0, 1, 2], [3, 4, 5]])
     tokens, wanted = tokens_of(baskets, rows[:, :-1]), tokens_of(baskets, rows[:, 1:])
     reading = network(tokens, torch.from_numpy(baskets.day[rows[:, 1:]]))
-    full = full_softmax_loss(network, reading, tokens, tokens.is_present, wanted)
     shares = torch.full((50,), 1 / 50)
-    sampled = sampled_softmax_loss(network, reading, tokens, tokens.is_present, wanted, shares, 100_000, generator)
+    full, sampled = (
+        softmax_loss(network, reading, tokens, tokens.is_present, wanted, drawn_from, 100_000, generator)
+        for drawn_from in (None, shares)
+    )
     torch.testing.assert_close(full, sampled, rtol=2e-3, atol=0)
 
 

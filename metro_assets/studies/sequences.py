@@ -104,7 +104,7 @@ def main(
         scores[name] = of_test
         scores[f"{name} + {weight:g} x ln frequency"] = _mixed(test, of_test, weight)
     for name, order in scores.items():
-        rows += [{"order": name, **row} for row in _judged(test, order, scores["personal frequency"], evaluation)]
+        rows += [{"order": name, **row} for row in _judged(test, order, scores, evaluation)]
     output.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(rows).write_csv(output, float_precision=4)
     typer.echo(
@@ -173,18 +173,23 @@ def _mean_ndcg(week: Week, scores: Scores) -> float:
     return float(np.nanmean(next_item_metrics(scores, week.next_basket, Evaluation().cutoff).ndcg))
 
 
-def _judged(week: Week, scores: Scores, against: Scores, evaluation: Evaluation) -> Iterator[dict[str, object]]:
-    """One row per target and population, with intervals over customers and the paired difference to an order."""
+def _judged(
+    week: Week, scores: Scores, orders: dict[str, Scores], evaluation: Evaluation
+) -> Iterator[dict[str, object]]:
+    """One row per target and population, with intervals over customers and the paired difference to one order."""
     for target, bought in (("next basket", week.next_basket), ("next 7 days", week.whole_week)):
-        for population, counts in (("all products", np.ones_like(bought)), ("never bought before", week.is_new)):
+        for population, counts, against in (
+            ("all products", np.ones_like(bought), "personal frequency"),
+            ("never bought before", week.is_new, "popularity"),
+        ):
             mine, other = (
                 next_item_metrics(np.where(counts, order, -np.inf), bought & counts, evaluation.cutoff)
-                for order in (scores, against)
+                for order in (scores, orders[against])
             )
             columns = np.column_stack([mine.ndcg, mine.recall, mine.reciprocal_rank, mine.ndcg - other.ndcg])
             means = resampled_means(columns, week.customers, evaluation.bootstrap_samples, SEED)
-            row: dict[str, object] = {"target": target, "population": population}
-            for place, name in enumerate(("ndcg_at_10", "recall_at_10", "mrr", "ndcg_at_10_minus_frequency")):
+            row: dict[str, object] = {"target": target, "population": population, "against": against}
+            for place, name in enumerate(("ndcg_at_10", "recall_at_10", "mrr", "difference")):
                 low, high = interval(means[:, place])
                 row |= {name: float(np.nanmean(columns[:, place])), f"{name}_lower": low, f"{name}_upper": high}
             yield {**row, "customers": int((bought & counts).any(axis=1).sum())}

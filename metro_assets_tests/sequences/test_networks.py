@@ -30,7 +30,7 @@ SMALL = Sequences(
     most_baskets=12,
     batch_customers=16,
     maximum_epochs=40,
-    patience_epochs=8,
+    patience_epochs=4,
     learning_rate=0.01,
     dropout=0.0,
     target_days=28,
@@ -88,11 +88,9 @@ def test_where_the_order_is_shuffled_there_is_nothing_to_find(name: str) -> None
     assert fit.metadata["metrics"]["validation_loss"] > 0.9 * np.log(PRODUCTS)
 
 
-def test_what_is_saved_scores_alike_and_what_is_fitted_twice_is_the_same(planted: Fit) -> None:
+def test_what_is_saved_scores_alike(planted: Fit) -> None:
     files = planted.model.save()
     assert set(files) == {"network.safetensors", "network.json"}
-    again = fit_next_item(cycles(shuffled=False), CUTOFF, SMALL, seed=1, threads=1, name=planted.model.name)
-    assert again.model.save() == files
     loaded = NextItemModel.load(files)
     baskets, start, customers = cycles(shuffled=False), day_number(CUTOFF), np.arange(CUSTOMERS)
     for (_, mine), (_, theirs) in zip(
@@ -103,7 +101,7 @@ def test_what_is_saved_scores_alike_and_what_is_fitted_twice_is_the_same(planted
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_nothing_after_the_cutoff_moves_the_network(planted: Fit) -> None:
+def test_fitted_again_without_what_comes_after_the_cutoff_it_is_the_same(planted: Fit) -> None:
     baskets = cycles(shuffled=False)
     start = day_number(CUTOFF)
     past = baskets.taken(baskets.known_at(start))

@@ -4,7 +4,9 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
 
     sources      customers, products; daily_prices, offers, offer_products, offer_audience (what holds on the date);
                  orders, order_items, assignments, impressions, redemptions, web_visits (what happened on the date)
-    features     customer_products, customer_features, offer_features, training_examples, interaction_features
+    features     customer_products, customer_features, offer_features, training_examples, uplift_examples,
+                 interaction_features, candidate_margins
+    embeddings   product2vec, product_vectors, customer_vectors
     candidates   candidate_pool
     sequences    next_item_model, next_item_scores, next_item_examples
     ranking      bandit_posterior; <algorithm>_ranker of each algorithm; champion, scored_candidates

@@ -14,13 +14,15 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from metro_assets.vocabulary import Algorithm
+from metro_assets.vocabulary import Algorithm, Strategy
+
+Named = TypeVar("Named", bound=Algorithm | Strategy)
 
 TIME_ZONE = "Europe/Bucharest"
 SETTINGS_FILE = "settings.toml"
@@ -28,10 +30,21 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 """Secrets are no settings: they are read where they are used, and stand in no file."""
 
 
-LIBRARIES: dict[Algorithm, tuple[str, ...]] = {Algorithm.SASREC: ("torch", "safetensors")}
-"""What an algorithm needs beyond the plain installation."""
+LIBRARIES: dict[Algorithm | Strategy, tuple[str, ...]] = {
+    Strategy.EMBEDDING: ("gensim", "safetensors", "faiss"),
+    Algorithm.WIDE_DEEP: ("torch", "safetensors"),
+    Algorithm.SASREC: ("torch", "safetensors"),
+}
+"""What an algorithm or a strategy needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
-SERVABLE = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.THOMPSON, Algorithm.SASREC)
+SERVABLE = (
+    Algorithm.LOGISTIC,
+    Algorithm.BOOSTED_TREES,
+    Algorithm.WIDE_DEEP,
+    Algorithm.SASREC,
+    Algorithm.UPLIFT,
+    Algorithm.THOMPSON,
+)
 """Every algorithm that the pipeline can fit and score, simplest first."""
 
 
@@ -95,6 +108,69 @@ class Candidates(Section):
     repeat_half_life_days: float = Field(
         56.0, gt=0, description="age at which a purchase counts half in repeat_purchase"
     )
+    strategies: tuple[Strategy, ...] = Field(
+        default_factory=lambda: tuple(name for name in Strategy if not missing_libraries(LIBRARIES.get(name, ()))),
+        min_length=1,
+        description="whose finds are united; default all whose libraries are installed",
+    )
+    embedding_offers: int = Field(
+        20, ge=1, description="offers that embedding contributes at most: it looks for what is new, and most is not"
+    )
+    embedding_popularity_weight: float = Field(
+        0.1, ge=0, description="weight of the log share of the segment that buys an offer in embedding"
+    )
+
+    @field_validator("strategies")
+    @classmethod
+    def _libraries_are_there(cls, strategies: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
+        return _with_libraries(strategies)
+
+
+class Embeddings(Section):
+    """Product2Vec on baskets, and customers as means of what they bought."""
+
+    refit_days: int = Field(7, ge=1, description="days for which fitted vectors are kept")
+    window_days: int = Field(90, ge=1, description="days of baskets before the run date to learn from")
+    maximum_baskets: int = Field(40_000, ge=1, description="baskets to learn from; beyond it, a uniform sample")
+    minimum_baskets: int = Field(5, ge=1, description="baskets of the sample below which a product is cold")
+    dimensions: int = Field(64, ge=2, description="length of a vector")
+    context_products: int = Field(
+        5, ge=1, description="window of the skip-gram over a shuffled basket: products on each side at most"
+    )
+    negative_samples: int = Field(5, ge=1, description="random products against each product of the context")
+    sampling_threshold: float = Field(
+        1e-3, ge=0, description="share of lines above which a product is seen less often; 0: never"
+    )
+    epochs: int = Field(3, ge=1, description="passes over the baskets")
+    half_life_days: float = Field(56.0, gt=0, description="age at which a purchase counts half in a customer's vector")
+    cold_prior_products: float = Field(
+        5.0, gt=0, description="products of the wider group mixed into the means that a cold product gets"
+    )
+    neighbours: int = Field(10, ge=1, description="nearest products that are looked for")
+    index_connectivity: int = Field(16, ge=2, description="edges of a product in the index of nearest products")
+    index_expansion: int = Field(64, ge=1, description="products looked at when the index is built and asked")
+
+
+class WideDeep(Section):
+    """The Wide & Deep ranker (docs/wide-deep.md has what its defaults were chosen on)."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it learns; auto: a GPU if there is one")
+    epochs: int = Field(19, ge=1, description="most passes over the train window")
+    patience: int = Field(3, ge=1, description="epochs without a better validation loss")
+    unjudged_epochs: int = Field(3, ge=1, description="epochs where there is no validation row")
+    batch_rows: int = Field(1_024, ge=1, description="rows per step")
+    learning_rate: float = Field(2e-3, gt=0, description="step size of AdamW")
+    embedding_size: int = Field(8, ge=1, description="numbers per category in the deep part")
+    hidden_sizes: tuple[int, ...] = Field((128, 64), min_length=1, description="units of the hidden layers")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of hidden units left out of a step")
+    deep_decay: float = Field(1e-2, ge=0, description="weight decay of embeddings and layers, per step and step size")
+    wide_decay: float = Field(1.0, ge=0, description="weight decay of categories and crosses")
+    hash_buckets: int = Field(16_384, ge=1, description="weights that all crosses share")
+    quantile_buckets: int = Field(8, ge=2, description="buckets of a crossed feature that is no category")
+    minimum_code_rows: int = Field(20, ge=1, description="train rows below which a category counts as unseen")
+    forgotten_share: float = Field(
+        0.1, ge=0, lt=1, description="categories taken for unseen ones in a step, so that these are learned too"
+    )
 
 
 class Bandit(Section):
@@ -148,16 +224,12 @@ class Ranking(Section):
     l2_strength: float = Field(1.0, gt=0, description="inverse regularisation C of the logistic regression")
     bandit: Bandit = Field(default_factory=Bandit, description="the posterior of Thompson sampling")
     listwise_penalty: float = Field(300.0, gt=0, description="L2 penalty of the listwise regression, in redemptions")
+    wide_deep: WideDeep = Field(default_factory=WideDeep, description="the Wide & Deep ranker")
 
     @field_validator("algorithms")
     @classmethod
     def _libraries_are_there(cls, algorithms: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
-        for algorithm in algorithms:
-            if missing := missing_libraries(LIBRARIES.get(algorithm, ())):
-                raise ValueError(
-                    f"{algorithm} needs {', '.join(missing)}, which is not installed: pip install '{WITH_LIBRARIES}'"
-                )
-        return tuple(sorted(set(algorithms)))
+        return tuple(sorted(set(_with_libraries(algorithms))))
 
     @model_validator(mode="after")
     def _windows_are_long_enough(self) -> Self:
@@ -206,6 +278,38 @@ class Sequences(Section):
     )
     customers_per_range: int = Field(2_000, ge=1, description="customers whose baskets are read at a time")
     customers_per_block: int = Field(512, ge=1, description="customers scored at a time; bounds memory")
+
+
+class Uplift(Section):
+    """Learning what an offer changes, from randomised moments; windows count back from the newest settled one."""
+
+    offers_per_moment: int = Field(
+        10,
+        ge=1,
+        description="offers drawn for a customer who was held out: as many as a slate shows, so that a pair's chance "
+        "of being shown is the arms' alone",
+    )
+    train_days: int = Field(28, ge=1, description="days of randomised moments to train on")
+    validation_days: int = Field(
+        14, ge=1, description="next days: early stopping, the choice of the learner, its scale"
+    )
+    test_days: int = Field(14, ge=1, description="newest days: reported, never chosen on")
+    minimum_days: int = Field(9, ge=3, description="days of settled moments below which nothing is fitted")
+    maximum_rows: int = Field(1_000_000, ge=1_000, description="pairs to learn from; beyond it, moments are sampled")
+    boosting_rounds: int = Field(300, ge=1, description="most trees of every model")
+    early_stopping_rounds: int = Field(30, ge=1, description="rounds without a better validation loss")
+    num_leaves: int = Field(15, ge=2, description="leaves per tree of a response")
+    effect_leaves: int = Field(6, ge=2, description="leaves per tree of an effect, which is small beside its noise")
+    learning_rate: float = Field(0.05, gt=0, description="shrinkage")
+    minimum_leaf_rows: int = Field(200, ge=1, description="rows per leaf of a response at least")
+    minimum_effect_rows: int = Field(1_000, ge=1, description="rows per leaf of an effect at least")
+    l2_strength: float = Field(10.0, ge=0, description="L2 penalty of leaf values")
+    folds: int = Field(2, ge=2, description="parts of the customers that nuisance models are fitted and used across")
+
+    @property
+    def example_days(self) -> int:
+        """Days of moments that a fit reads."""
+        return self.train_days + self.validation_days + self.test_days
 
 
 class Selection(Section):
@@ -293,6 +397,19 @@ class Files(Section):
     maximum_quantity: float = Field(100_000.0, gt=0, description="units of an order line above which it is absurd")
 
 
+class Experiments(Section):
+    """Policies judged in closed loop on the synthetic world."""
+
+    refit_days: int = Field(7, ge=1, description="played days after which a policy's model is fitted anew")
+    oracle_horizon_days: int = Field(
+        14, ge=1, description="days over which the oracle counts what showing an offer changes"
+    )
+    bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of seeds and customers")
+    off_policy_minimum_sample: float = Field(
+        50.0, ge=1, description="effective sample size below which an off-policy estimate is not stated"
+    )
+
+
 class Engine(Section):
     """Machine limits."""
 
@@ -319,14 +436,17 @@ class Settings(BaseSettings):
     sizes: Sizes = Field(default_factory=Sizes, description="sizes of the synthetic world")
     features: Features = Field(default_factory=Features, description="point-in-time features")
     candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
+    embeddings: Embeddings = Field(default_factory=Embeddings, description="product and customer vectors")
     sequences: Sequences = Field(default_factory=Sequences, description="what a customer buys next")
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
+    uplift: Uplift = Field(default_factory=Uplift, description="incremental effect of offers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     gate: Gate = Field(default_factory=Gate, description="champion and challenger")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")
     files: Files = Field(default_factory=Files, description="a company's own files")
+    experiments: Experiments = Field(default_factory=Experiments, description="policies judged in closed loop")
     engine: Engine = Field(default_factory=Engine, description="machine limits")
 
     @classmethod
@@ -350,6 +470,16 @@ class Settings(BaseSettings):
 def missing_libraries(names: Iterable[str]) -> list[str]:
     """Those of the named libraries that are not installed; none is imported."""
     return [name for name in names if find_spec(name) is None]
+
+
+def _with_libraries(names: tuple[Named, ...]) -> tuple[Named, ...]:
+    """The names, if nothing that they need is missing."""
+    for name in names:
+        if missing := missing_libraries(LIBRARIES.get(name, ())):
+            raise ValueError(
+                f"{name} needs {', '.join(missing)}, which is not installed: pip install '{WITH_LIBRARIES}'"
+            )
+    return names
 
 
 def today() -> date:

@@ -3,6 +3,7 @@
 import dagster as dg
 
 import metro_assets.candidates.assets
+import metro_assets.embeddings.assets
 import metro_assets.evaluation.assets
 import metro_assets.features.assets
 import metro_assets.monitoring.assets
@@ -19,6 +20,7 @@ from metro_assets.ranking.fitting import stored_references, stored_scores
 STAGES = {
     "sources": metro_assets.sources.assets,
     "features": metro_assets.features.assets,
+    "embeddings": metro_assets.embeddings.assets,
     "candidates": metro_assets.candidates.assets,
     "sequences": metro_assets.sequences.assets,
     "ranking": metro_assets.ranking.assets,

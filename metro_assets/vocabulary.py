@@ -132,6 +132,7 @@ class Strategy(StrEnum):
     SEGMENT_POPULARITY = "segment_popularity"
     REPEAT_PURCHASE = "repeat_purchase"
     HIGH_MARGIN = "high_margin"
+    EMBEDDING = "embedding"
 
 
 class Algorithm(StrEnum):
@@ -220,6 +221,8 @@ CONTEXT_FEATURES = (
 """What a customer and an offer are, as codes: no order, only equality; for rankers that learn a place for each."""
 OFFER_CODE = "offer_code"
 """The offer itself as a column of a feature matrix: the low 24 bits of its id, exact in single precision."""
+MARGIN_FEATURES = ("usual_quantity", "usual_margin_ron", "offer_margin_ron")
+"""What a purchase of a pair would earn; nothing is learned from it."""
 NEXT_ITEM_FEATURE = "next_item_score"
 """What a model of purchase sequences says of an offer's products."""
 SET_FEATURES = (

@@ -25,6 +25,7 @@ DTYPES = {
     "DATE": pl.Date,
     "DOUBLE": pl.Float64,
     "FLOAT": pl.Float32,
+    "FLOAT[]": pl.List(pl.Float32),
     "INTEGER": pl.Int32,
     "SMALLINT": pl.Int16,
     "SMALLINT[]": pl.List(pl.Int16),

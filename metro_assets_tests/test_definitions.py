@@ -15,19 +15,28 @@ from dagster import AssetKey
 from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from metro_assets.config import TIME_ZONE, load_settings
+from metro_assets.config import TIME_ZONE, Ranking, load_settings
 from metro_assets.definitions import STAGES, defs
-from metro_assets.orchestration.jobs import EVENT_TABLES, MASTER_TABLES, SOURCE_TABLES, STATE_TABLES, every_morning
+from metro_assets.orchestration.jobs import (
+    EVENT_TABLES,
+    EXAMPLE_TABLES,
+    MASTER_TABLES,
+    SOURCE_TABLES,
+    STATE_TABLES,
+    every_morning,
+)
 from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
 
-MODELS = {"logistic_ranker", "boosted_trees_ranker", "thompson_ranker", "next_item_model", "sasrec_ranker", "champion"}
+MODELS = {"product2vec", "next_item_model", "champion"} | {f"{algorithm}_ranker" for algorithm in Ranking().algorithms}
 """Assets that are kept in the model store, not as tables."""
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
 DERIVED = sorted(set(contracts()) - set(SOURCE_TABLES))
 ONE_DATE = MODELS | {
+    "product_vectors",
+    "customer_vectors",
     "bandit_posterior",
     "next_item_scores",
     "next_item_examples",
@@ -51,6 +60,21 @@ STATE_WINDOWS = {
         "customer_features": (-1, -1),
         "offer_features": (-1, -1),
     },
+    "uplift_examples": {
+        "offers": (-91, -1),
+        "offer_products": (-1, -1),
+        "offer_audience": (-1, -1),
+        "daily_prices": (-1, -1),
+        "customer_products": (-1, -1),
+        "customer_features": (-1, -1),
+        "offer_features": (-1, -1),
+    },
+    "uplift_ranker": {
+        "uplift_examples": (-61, 0),
+        "offers": (-62, -1),
+        "offer_products": (-62, -1),
+        "daily_prices": (-62, -1),
+    },
     "evaluation_metrics": {
         "offers": (-7, -7),
         "offer_products": (-14, -7),
@@ -62,6 +86,7 @@ STATE_WINDOWS = {
     "logistic_ranker": {"training_examples": (-61, 0)},
     "boosted_trees_ranker": {"training_examples": (-61, 0)},
     "bandit_posterior": {"training_examples": (-61, 0), "bandit_posterior": (-1, -1)},
+    "wide_deep_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "sasrec_ranker": {"training_examples": (-61, 0)},
     "next_item_examples": {"training_examples": (-61, -6), "offer_products": (-62, -7)},
@@ -72,6 +97,7 @@ STATE_WINDOWS = {
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
     "customer_products": {"order_items": (-90, -1)},
+    "product2vec": {"orders": (-90, -1), "order_items": (-90, -1)},
     "customer_features": {"orders": (-90, -1)},
     "offer_features": {"order_items": (-90, -1), "impressions": (-90, -1), "redemptions": (-90, -1)},
     "training_examples": {
@@ -80,9 +106,18 @@ EVENT_WINDOWS = {
         "impressions": (-91, -1),
         "redemptions": (-91, -2),
     },
+    "uplift_examples": {
+        "assignments": (-1, -1),
+        "orders": (-91, -2),
+        "order_items": (-91, -2),
+        "impressions": (-91, -1),
+        "redemptions": (-91, -2),
+    },
+    "uplift_ranker": {"order_items": (-62, -1), "redemptions": (-62, -1)},
     "interaction_features": {"redemptions": (-90, -1)},
     "logistic_ranker": {"redemptions": (-62, -1)},
     "boosted_trees_ranker": {"redemptions": (-62, -1)},
+    "wide_deep_ranker": {"redemptions": (-62, -1)},
     "bandit_posterior": {"redemptions": (-62, -1)},
     "thompson_ranker": {"redemptions": (-62, -1)},
     "sasrec_ranker": {"redemptions": (-62, -1)},
@@ -266,8 +301,12 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "offer_audience",
         "web_visits",
         "customer_products",
+        "product_vectors",
+        "customer_vectors",
         "training_examples",
+        "uplift_examples",
         "interaction_features",
+        "candidate_margins",
         "bandit_posterior",
         "next_item_scores",
         "next_item_examples",
@@ -329,7 +368,7 @@ def tables_of_job(name: str) -> set[str]:
 @pytest.mark.filterwarnings("ignore:.*varying BackfillPolicies")
 def test_the_jobs_of_a_morning_cover_every_table_and_each_has_its_part() -> None:
     assert tables_of_job("history") == set(SOURCE_TABLES)
-    assert tables_of_job("examples") == {"training_examples"}
+    assert tables_of_job("examples") == set(EXAMPLE_TABLES)
     assert tables_of_job("day") == set(assets()) - {*MASTER_TABLES, *EVENT_TABLES}
     for name in ("history", "examples", "day"):
         job = defs.resolve_job_def(name)
@@ -393,7 +432,7 @@ def filled(root: Path, start: date, *, events_to: date, examples_to: date, recom
                 path.touch()
 
     touch((*STATE_TABLES, *EVENT_TABLES), start, events_to)
-    touch(("training_examples",), start, examples_to)
+    touch(EXAMPLE_TABLES, start, examples_to)
     touch(("recommendations",), recommended, recommended)
     return warehouse
 
@@ -432,7 +471,7 @@ def test_missed_mornings_are_healed_by_one_run_over_their_range(tmp_path: Path) 
     missed = (seen + timedelta(days=1), run_date - timedelta(days=1))
     assert _range(events) == missed
     assert _range(examples) == missed
-    assert _selected(examples) == {"training_examples"}
+    assert _selected(examples) == set(EXAMPLE_TABLES)
     assert _range(derived) == (run_date, run_date)
     priorities = [int(request.tags["dagster/priority"]) for request in (events, examples, derived)]
     assert priorities == sorted(priorities, reverse=True)

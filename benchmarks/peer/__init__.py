@@ -19,9 +19,9 @@ LightGBM, one script per stage. The peer is that stack written competently and w
 
 The peer leaves out what the platform's seconds include: the checks of each table and `recommendation_shortfalls`.
 
-What the two share: the settings, the fitted rankers of the run date and their `predict`, and the words of the reasons.
-Fitting is out of scope on both sides. Everything else is written anew from docs/features.md and docs/ranking.md, prices
-and reasons included, so that equal results are evidence for both.
+What the two share: the settings, the fitted rankers of the run date and their `predict`, the vectors of products and
+customers, and the words of the reasons. Fitting is out of scope on both sides. Everything else is written anew from
+docs/features.md and docs/ranking.md, prices and reasons included, so that equal results are evidence for both.
 
 What is compared: features, pool, scores, slates, tags and reasons, for equality first (`equality`), then for seconds
 and memory. A mismatch fails the benchmark.

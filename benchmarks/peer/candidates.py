@@ -1,15 +1,22 @@
-"""The pool of candidates in pandas: every customer with every offer that may be shown, ranked by four strategies."""
+"""The pool of candidates in pandas: every customer with every offer that may be shown, ranked by five strategies."""
 
 from __future__ import annotations
 
 import json
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from metro_assets.config import Candidates
 
-RANKS = ["category_affinity_rank", "segment_popularity_rank", "repeat_purchase_rank", "high_margin_rank"]
+RANKS = [
+    "category_affinity_rank",
+    "segment_popularity_rank",
+    "repeat_purchase_rank",
+    "high_margin_rank",
+    "embedding_rank",
+]
 CONSENTS = ["has_email_consent", "has_sms_consent", "has_whatsapp_consent"]
 PAIR = ["customer_id", "offer_id"]
 
@@ -21,6 +28,9 @@ def candidate_pool(
     features: pd.DataFrame,
     purchases: pd.DataFrame,
     spend: pd.DataFrame,
+    offer_products: pd.DataFrame,
+    product_vectors: pd.DataFrame,
+    customer_vectors: pd.DataFrame,
     run_date: date,
     settings: Candidates,
 ) -> pd.DataFrame:
@@ -51,10 +61,32 @@ def candidate_pool(
         found = rows[rows[column] > 0].sort_values(["customer_id", column, "offer_id"], ascending=[True, False, True])
         rows[name] = _ranks(found, most)
 
+    odds = offer_odds(offer_products, product_vectors, customer_vectors)
+    new = rows[rows["purchase_count"].isna()].rename_axis("row").reset_index().merge(odds, on=PAIR).set_index("row")
+    new["score"] = (new["odds"] + settings.embedding_popularity_weight * np.log(new["buyer_share"] + 0.001)).round(5)
+    new = new.sort_values(["customer_id", "score", "offer_id"], ascending=[True, False, True])
+    rows["embedding_rank"] = _ranks(new, min(most, settings.embedding_offers))
+
     pool = rows.dropna(subset=RANKS, how="all")
     pool = pool.assign(best=pool[RANKS].min(axis=1), total=pool[RANKS].sum(axis=1))
     pool = pool.sort_values(["customer_id", "best", "total", "offer_id"])
     return pool.loc[pool.groupby("customer_id").cumcount() < settings.pool_cap, [*PAIR, *RANKS]]
+
+
+def offer_odds(
+    offer_products: pd.DataFrame, product_vectors: pd.DataFrame, customer_vectors: pd.DataFrame
+) -> pd.DataFrame:
+    """Customer vector x mean context vector of the offer's products, per customer and offer."""
+    if customer_vectors.empty:
+        return pd.DataFrame(columns=[*PAIR, "odds"])
+    # Single precision as stored, double in the sums.
+    owners = np.array(customer_vectors["vector"].map(json.loads).tolist(), np.float32).astype(np.float64)
+    contexts = np.array(product_vectors["context_vector"].map(json.loads).tolist(), np.float32).astype(np.float64)
+    contexts = pd.DataFrame(contexts).assign(product_id=product_vectors["product_id"].to_numpy())
+    means = offer_products[["offer_id", "product_id"]].merge(contexts, on="product_id").drop(columns="product_id")
+    means = means.groupby("offer_id").mean()
+    odds = pd.DataFrame(owners @ means.to_numpy().T, index=customer_vectors["customer_id"], columns=means.index)
+    return odds.reset_index().melt("customer_id", var_name="offer_id", value_name="odds").astype({"offer_id": int})
 
 
 def showable_offers(customers: pd.DataFrame, offers: pd.DataFrame, audience: pd.DataFrame) -> pd.DataFrame:

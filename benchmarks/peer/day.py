@@ -89,7 +89,17 @@ def make_day(database: sqlite3.Connection, settings: Settings, run_date: date) -
         purchases = purchases_of_offers(bought, offer_products)
     with stage("candidates") as timing:
         pool = candidate_pool(
-            customers, offers, read.offer_audience(), of_offers, purchases, spend, run_date, settings.candidates
+            customers,
+            offers,
+            read.offer_audience(),
+            of_offers,
+            purchases,
+            spend,
+            offer_products,
+            read.vectors("product_vectors"),
+            read.vectors("customer_vectors"),
+            run_date,
+            settings.candidates,
         )
         write("candidate_pool", pool, timing)
     with stage("features") as timing:

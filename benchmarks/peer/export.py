@@ -11,6 +11,8 @@ from metro_assets.storage.tables import Warehouse
 
 ROWS_AT_A_TIME = 200_000
 MASTER = ("customers", "products")
+VECTORS = ("product_vectors", "customer_vectors")
+"""Fitted by the platform, as the rankers are."""
 STATE = ("daily_prices", "offers", "offer_products", "offer_audience")
 EVENTS = ("orders", "order_items", "impressions", "redemptions", "web_visits")
 INDICES = {
@@ -24,12 +26,13 @@ INDICES = {
 
 
 def export(settings: Settings, run_date: date, path: Path) -> dict[str, int]:
-    """Rows per table of a new database at the path: master data, the catalogue up to the run date, events before it."""
+    """Rows per table of a new database at the path: master data, the catalogue, events, vectors."""
     warehouse = Warehouse(settings.warehouse, settings.engine)
     first = run_date - timedelta(days=settings.features.window_days)
     days = {
         **dict.fromkeys(MASTER),
         **dict.fromkeys(STATE, (first, run_date)),
+        **dict.fromkeys(VECTORS, (run_date, run_date)),
         **dict.fromkeys(EVENTS, (first, run_date - timedelta(days=1))),
     }
     database = sqlite3.connect(path)

@@ -35,6 +35,10 @@ class Reader:
         customers = self._frame("select * from customers", parse_dates=["registered_date", "founded_date"])
         return customers.astype({**dict.fromkeys(consents, bool), "segment": "category", "business_type": "category"})
 
+    def vectors(self, table: str) -> pd.DataFrame:
+        """The vectors of the run date, as JSON."""
+        return self._frame(f"select * from {table} where run_date = ?", self.run_date)
+
     def products(self) -> pd.DataFrame:
         """Every product, with the prices in force on the run date beside the permanent ones."""
         products = self._frame("select * from products").astype({"is_own_brand": bool, "category": "category"})

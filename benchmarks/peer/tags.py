@@ -13,7 +13,7 @@ from metro_assets.config import Selection
 
 PAIR = ["customer_id", "offer_id"]
 SLATE = ["customer_id", "algorithm"]
-STRATEGIES = ("category_affinity", "segment_popularity", "repeat_purchase", "high_margin")
+STRATEGIES = ("category_affinity", "segment_popularity", "repeat_purchase", "high_margin", "embedding")
 PRODUCT = [
     "product_id",
     "product_name",

@@ -17,7 +17,15 @@ from metro_assets.sql import Relation, dated, on_date, query, stored, union
 @table_asset(
     ins={
         table: days(0, 0)
-        for table in ("offers", "offer_products", "offer_audience", "offer_features", "customer_products")
+        for table in (
+            "offers",
+            "offer_products",
+            "offer_audience",
+            "offer_features",
+            "customer_products",
+            "product_vectors",
+            "customer_vectors",
+        )
     }
 )
 def candidate_pool(
@@ -29,9 +37,11 @@ def candidate_pool(
     offer_audience: Relation,
     offer_features: Relation,
     customer_products: Relation,
+    product_vectors: Relation,
+    customer_vectors: Relation,
     settings: dg.ResourceParam[Settings],
 ) -> Relation:
-    """United from four strategies; only offers that may be shown to the customer at all."""
+    """United from the strategies that are switched on; only offers that may be shown to the customer at all."""
     pools = []
     for run_date in run_dates(context):
         market = open_market(
@@ -43,6 +53,8 @@ def candidate_pool(
             on_date(offer_features, run_date),
             on_date(customer_products, run_date),
             products,
+            on_date(product_vectors, run_date),
+            on_date(customer_vectors, run_date),
         )
         pools.append(stored(dated(pool(market, run_date, settings.candidates), run_date)))
     context.add_output_metadata({"pool_sizes": picture(pool_sizes(pools[-1]))})

@@ -15,10 +15,15 @@ kept as (
             partition by united.customer_id
             order by
                 least(
-                    category_affinity_rank, segment_popularity_rank, repeat_purchase_rank, high_margin_rank
+                    category_affinity_rank,
+                    segment_popularity_rank,
+                    repeat_purchase_rank,
+                    high_margin_rank,
+                    embedding_rank
                 ),
                 coalesce(category_affinity_rank, 0) + coalesce(segment_popularity_rank, 0)
-                + coalesce(repeat_purchase_rank, 0) + coalesce(high_margin_rank, 0),
+                + coalesce(repeat_purchase_rank, 0) + coalesce(high_margin_rank, 0)
+                + coalesce(embedding_rank, 0),
                 united.offer_id
         ) <= (select pool_cap from parameters)
 )

@@ -5,14 +5,16 @@ with counted as (
         segment_popularity_rank,
         repeat_purchase_rank,
         high_margin_rank,
+        embedding_rank,
         (category_affinity_rank is not null)::integer + (segment_popularity_rank is not null)::integer
-        + (repeat_purchase_rank is not null)::integer + (high_margin_rank is not null)::integer as strategy_count
+        + (repeat_purchase_rank is not null)::integer + (high_margin_rank is not null)::integer
+        + (embedding_rank is not null)::integer as strategy_count
     from candidates
 ),
 
 long as (
     unpivot counted
-    on category_affinity_rank, segment_popularity_rank, repeat_purchase_rank, high_margin_rank
+    on category_affinity_rank, segment_popularity_rank, repeat_purchase_rank, high_margin_rank, embedding_rank
     into name strategy value rank
 )
 

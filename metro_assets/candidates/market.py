@@ -30,6 +30,12 @@ class Market:
     """customer_id, offer_id, purchase_count, last_date: what each bought of the products of each live offer."""
     category_spend: Relation
     """customer_id, category, net_ron."""
+    offer_products: Relation
+    """offer_id, product_id."""
+    product_vectors: Relation
+    """product_id, context_vector; no rows without embeddings."""
+    customer_vectors: Relation
+    """customer_id, vector; no rows without embeddings."""
 
 
 def open_market(
@@ -41,6 +47,8 @@ def open_market(
     offer_features: Relation,
     customer_products: Relation,
     products: Relation,
+    product_vectors: Relation,
+    customer_vectors: Relation,
 ) -> Market:
     """The market of one run date, from the tables of that date and the customers registered before it."""
     registered = customers.filter(duckdb.ColumnExpression("registered_date") < duckdb.ConstantExpression(run_date))
@@ -68,4 +76,7 @@ def open_market(
         category_spend=stored(
             query(__package__, "category_spend", customer_products=customer_products, products=products)
         ),
+        offer_products=offer_products,
+        product_vectors=product_vectors,
+        customer_vectors=customer_vectors,
     )

@@ -13,7 +13,7 @@ from metro_assets.sql import Relation, query, stored, union, values
 
 
 def pool(market: Market, run_date: date, settings: Candidates) -> Relation:
-    """One row per customer and candidate, with `<strategy>_rank`, null where a strategy did not find it.
+    """One row per customer and candidate, with `<strategy>_rank`, null where a strategy did not find it or is off.
 
     The cap keeps the best ranks in any strategy; ties by the sum of its ranks, then by offer id.
     """
@@ -26,6 +26,7 @@ def pool(market: Market, run_date: date, settings: Candidates) -> Relation:
                 duckdb.ColumnExpression("rank"),
             )
             for strategy, retrieve in STRATEGIES.items()
+            if strategy in settings.strategies
         ]
     )
     united = stored(query(__package__, "united", found=found))

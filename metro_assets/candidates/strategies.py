@@ -1,4 +1,4 @@
-"""The four retrieval strategies, one signature: a market, the run date and the settings give ranked offers."""
+"""The retrieval strategies, one signature: a market, the run date and the settings give ranked offers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeAlias
 
+from metro_assets.candidates.embedding import retrieve_embedding
 from metro_assets.candidates.market import Market
 from metro_assets.config import Candidates
 from metro_assets.sql import Relation, query, values
@@ -75,4 +76,5 @@ STRATEGIES: dict[Strategy, Retrieve] = {
     Strategy.SEGMENT_POPULARITY: retrieve_segment_popularity,
     Strategy.REPEAT_PURCHASE: retrieve_repeat_purchases,
     Strategy.HIGH_MARGIN: retrieve_high_margin,
+    Strategy.EMBEDDING: retrieve_embedding,
 }

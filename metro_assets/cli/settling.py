@@ -74,16 +74,16 @@ def as_asked(
     }
 
 
-def asked_date(text: str | None) -> date | None:
-    """The date of `--date`; raises ConfigurationError where it is none, or has not come yet."""
+def asked_date(text: str | None, option: str = "--date") -> date | None:
+    """The date of an option; raises ConfigurationError where it is none, or has not come yet."""
     if text is None:
         return None
     try:
         asked = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
-        raise ConfigurationError(f"--date {text} is not a date like {today()}") from None
+        raise ConfigurationError(f"{option} {text} is not a date like {today()}") from None
     if asked > today():
-        raise ConfigurationError(f"--date {asked} has not come yet; today is {today()}")
+        raise ConfigurationError(f"{option} {asked} has not come yet; today is {today()}")
     return asked
 
 

@@ -247,6 +247,36 @@ def rollback(
 
 @app.command()
 @explaining
+def experiment(
+    policies: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Policies to play; default every algorithm.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="Days to play.")] = 28,
+    seeds: Annotated[int, typer.Option(min=1, help="Worlds to play on.")] = 1,
+    profile: Annotated[Profile | None, typer.Option(help="Size of the world; default demo.")] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="First day; default so that the last is yesterday.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the experiment; default that of the profile.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default one per processor.")] = None,
+    warehouse: Warehouse = None,
+) -> None:
+    """Judge policies in closed loop: what each would have earned on the same customers, mornings and needs.
+
+    The synthetic world plays day by day, what a policy shows changes what is redeemed, bought and learned. Always in
+    the race: no offers, lots, and the oracle. Under WAREHOUSE/experiments/NAME; the same command goes on where it was.
+
+    Examples: `metro experiment` · `metro experiment --policies logistic,boosted_trees --seeds 5` ·
+    `metro experiment --profile tiny --days 14 --name small`
+    """
+    from metro_assets.cli.experimenting import run_experiment
+
+    settings = load_settings(warehouse, **as_asked(profile, None, None, None, None))
+    run_experiment(settings, policies, days, seeds, asked_date(start, "--start"), name, jobs, console)
+
+
+@app.command()
+@explaining
 def promote(
     algorithm: Annotated[
         str | None, typer.Argument(help="The challenger; without it, what the gate says of every one.")

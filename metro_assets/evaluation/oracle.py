@@ -18,8 +18,22 @@ class Oracle(Protocol):
         customer_id: npt.NDArray[Any],
         offer_id: npt.NDArray[Any],
         position: npt.NDArray[Any] | None = None,
+        *,
+        is_shown: bool = True,
     ) -> npt.NDArray[np.float64]:
-        """Probability that an offer live on the day, shown on it at the position (default: the top), is redeemed."""
+        """Probability that an offer live on the day is redeemed, shown at the position (default: the top) or not."""
+        ...
+
+    def purchase_probability(
+        self,
+        day: date,
+        customer_id: npt.NDArray[Any],
+        offer_id: npt.NDArray[Any],
+        position: npt.NDArray[Any] | None = None,
+        *,
+        is_shown: bool,
+    ) -> npt.NDArray[np.float64]:
+        """Probability that one of the offer's products is bought in the horizon, with the offer shown or without."""
         ...
 
     def unprompted_probability(

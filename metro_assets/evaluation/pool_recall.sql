@@ -19,7 +19,8 @@ select
     avg((found.category_affinity_rank is not null)::tinyint) as category_affinity,
     avg((found.segment_popularity_rank is not null)::tinyint) as segment_popularity,
     avg((found.repeat_purchase_rank is not null)::tinyint) as repeat_purchase,
-    avg((found.high_margin_rank is not null)::tinyint) as high_margin
+    avg((found.high_margin_rank is not null)::tinyint) as high_margin,
+    avg((found.embedding_rank is not null)::tinyint) as embedding
 from redeemed
 semi join customers using (customer_id)
 left join candidate_pool as found using (customer_id, offer_id)

@@ -12,9 +12,11 @@ from metro_assets.features.customers import (
     purchases_by_product,
     spend_at,
 )
+from metro_assets.features.margins import margins_of_pairs
 from metro_assets.features.offers import features_of_offers
 from metro_assets.features.pairs import features_of_pairs, sums_at
 from metro_assets.features.training import History, Served, examples, examples_as_served
+from metro_assets.features.uplift import Trial, uplift_examples_of
 from metro_assets.features.windows import known_before
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days, run_dates
@@ -98,18 +100,19 @@ def offer_features(
     return features.drop("category", "valid_to_date").rename({"as_of_date": "run_date"})
 
 
-@table_asset(
-    ins={
-        "offers": days(-WINDOW - 1, -1),
-        "offer_products": days(-1, -1),
-        "daily_prices": days(-1, -1),
-        "orders": days(-WINDOW - 1, -2),
-        "order_items": days(-WINDOW - 1, -2),
-        "impressions": days(-WINDOW - 1, -1),
-        "redemptions": days(-WINDOW - 1, -2),
-        **{table: days(-1, -1, may_be_missing=True) for table in SERVED_TABLES},
-    }
-)
+BEFORE_MOMENTS = {
+    "offers": days(-WINDOW - 1, -1),
+    "offer_products": days(-1, -1),
+    "daily_prices": days(-1, -1),
+    "orders": days(-WINDOW - 1, -2),
+    "order_items": days(-WINDOW - 1, -2),
+    "impressions": days(-WINDOW - 1, -1),
+    "redemptions": days(-WINDOW - 1, -2),
+    **{table: days(-1, -1, may_be_missing=True) for table in SERVED_TABLES},
+}
+
+
+@table_asset(ins=BEFORE_MOMENTS)
 def training_examples(
     context: dg.AssetExecutionContext,
     customers: Relation,
@@ -145,6 +148,44 @@ def training_examples(
     if len(dates) == 1 and dates[0] - timedelta(days=1) in served.dates:
         return examples_as_served(history, served, dates[0], settings.features)
     return examples(history, dates, settings.features)
+
+
+@table_asset(ins={**BEFORE_MOMENTS, "assignments": days(-1, -1), "offer_audience": days(-1, -1)})
+def uplift_examples(
+    context: dg.AssetExecutionContext,
+    customers: Relation,
+    products: Relation,
+    offers: Relation,
+    offer_products: Relation,
+    offer_audience: Relation,
+    daily_prices: Relation,
+    orders: Relation,
+    order_items: Relation,
+    assignments: Relation,
+    impressions: Relation,
+    redemptions: Relation,
+    customer_products: Relation,
+    customer_features: Relation,
+    offer_features: Relation,
+    settings: dg.ResourceParam[Settings],
+) -> Relation:
+    """Described by the functions of the training examples, with the pairs of the trial in place of impressions."""
+    history = History(
+        customers,
+        products,
+        offers,
+        offer_products,
+        daily_prices,
+        orders,
+        order_items,
+        impressions,
+        redemptions,
+    )
+    served = Served(customer_products, customer_features, offer_features)
+    trial = Trial(assignments, offer_audience)
+    return uplift_examples_of(
+        history, trial, run_dates(context), settings.features, settings.uplift, settings.seed, served
+    )
 
 
 @table_asset(
@@ -203,10 +244,52 @@ def interaction_features(
     return union(parts)
 
 
+@table_asset(
+    ins={
+        "candidate_pool": days(0, 0),
+        "offers": days(0, 0),
+        "offer_products": days(0, 0),
+        "offer_features": days(0, 0),
+        "daily_prices": days(0, 0),
+        "customer_products": days(0, 0),
+    }
+)
+def candidate_margins(
+    context: dg.AssetExecutionContext,
+    products: Relation,
+    candidate_pool: Relation,
+    offers: Relation,
+    offer_products: Relation,
+    offer_features: Relation,
+    daily_prices: Relation,
+    customer_products: Relation,
+) -> Relation:
+    """Priced by `metro_assets.pricing`, the till's own arithmetic, at the units that this customer buys."""
+    return union(
+        [
+            dated(
+                margins_of_pairs(
+                    on_date(candidate_pool, run_date),
+                    on_date(offers, run_date),
+                    on_date(offer_products, run_date),
+                    on_date(offer_features, run_date),
+                    on_date(daily_prices, run_date),
+                    products,
+                    on_date(customer_products, run_date),
+                ),
+                run_date,
+            )
+            for run_date in run_dates(context)
+        ]
+    )
+
+
 feature_checks = [
     contract_checks("customer_products", may_be_empty=True),
     contract_checks("customer_features"),
     contract_checks("offer_features"),
     contract_checks("training_examples", may_be_empty=True),
+    contract_checks("uplift_examples", may_be_empty=True),
     contract_checks("interaction_features", may_be_empty=True),
+    contract_checks("candidate_margins", may_be_empty=True),
 ]

@@ -46,15 +46,20 @@ class Served:
         return set.intersection(*({row[0] for row in rows.aggregate("run_date").fetchall()} for rows in tables))
 
 
-def examples(history: History, run_dates: Sequence[date], settings: Features) -> Relation:
+def examples(
+    history: History, run_dates: Sequence[date], settings: Features, pairs: Relation | None = None
+) -> Relation:
     """One row per impression of the days before the run dates, as `training_examples` has it, with `run_date`.
 
     Every day's lines are aggregated once, however many run dates there are. An impression that became known after its
     run date is in no example; one whose offer was not live or whose customer was not registered is left out.
+
+    `pairs` in the shape of impressions, if given, are described in their place: the features of what might have been
+    shown.
     """
     first_shown, last_shown = min(run_dates) - timedelta(days=1), max(run_dates) - timedelta(days=1)
     first_known = first_shown - timedelta(days=settings.window_days)
-    shown, moments = _shown_before(history, run_dates, settings)
+    shown, moments = _shown_before(history, pairs, run_dates, settings)
     lines = days_between(history.order_items, first_known, last_shown - timedelta(days=1))
     sums = _sums_of_moments(history, lines, shown, moments, settings)
     offer_features = features_of_offers(
@@ -72,7 +77,9 @@ def examples(history: History, run_dates: Sequence[date], settings: Features) ->
     return _joined(history, shown, moments, sums, customer_features, offer_features, settings)
 
 
-def examples_as_served(history: History, served: Served, run_date: date, settings: Features) -> Relation:
+def examples_as_served(
+    history: History, served: Served, run_date: date, settings: Features, pairs: Relation | None = None
+) -> Relation:
     """The same rows for one run date, from the daily tables of the day before: the features as they were served.
 
     A day's lines need not be read again; that both ways agree to the bit is a property under test.
@@ -82,7 +89,7 @@ def examples_as_served(history: History, served: Served, run_date: date, setting
         on_date(rows, shown_date)
         for rows in (served.customer_products, served.customer_features, served.offer_features)
     )
-    shown, moments = _shown_before(history, [run_date], settings)
+    shown, moments = _shown_before(history, pairs, [run_date], settings)
     offer_products = on_date(history.offer_products, shown_date)
     return _joined(
         history,
@@ -100,14 +107,17 @@ def examples_as_served(history: History, served: Served, run_date: date, setting
     )
 
 
-def _shown_before(history: History, run_dates: Sequence[date], settings: Features) -> tuple[Relation, Relation]:
-    """Impressions of the day before each run date, and their customers and days as moments."""
+def _shown_before(
+    history: History, pairs: Relation | None, run_dates: Sequence[date], settings: Features
+) -> tuple[Relation, Relation]:
+    """Impressions, or the pairs in their place, of the day before each run date; their customers and days."""
     day = timedelta(days=1)
+    rows = history.impressions if pairs is None else pairs
     shown = stored(
         query(
             __package__,
             "shown",
-            impressions=days_between(history.impressions, min(run_dates) - day, max(run_dates) - day),
+            impressions=days_between(rows, min(run_dates) - day, max(run_dates) - day),
             run_dates=pl.DataFrame({"run_date": list(run_dates)}, schema={"run_date": pl.Date}),
             customers=history.customers,
         )

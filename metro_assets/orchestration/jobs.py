@@ -14,6 +14,7 @@ MASTER_TABLES = ("customers", "products")
 STATE_TABLES = ("daily_prices", "offers", "offer_products", "offer_audience")
 EVENT_TABLES = ("orders", "order_items", "assignments", "impressions", "redemptions", "web_visits")
 SOURCE_TABLES = (*MASTER_TABLES, *STATE_TABLES, *EVENT_TABLES)
+EXAMPLE_TABLES = ("training_examples", "uplift_examples")
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PROCESS_TAG = "metro/process"
@@ -27,8 +28,8 @@ history = dg.define_asset_job(
 )
 examples = dg.define_asset_job(
     "examples",
-    selection=dg.AssetSelection.assets("training_examples"),
-    description="Training rows of a range of run dates, in one pass over the history.",
+    selection=dg.AssetSelection.assets(*EXAMPLE_TABLES),
+    description="Rows to learn from of a range of run dates, each table in one pass over the history.",
 )
 day = dg.define_asset_job(
     "day",
@@ -77,9 +78,10 @@ def planned_runs(
     past = run_date - horizon
     wants_past = backtest and (past - start).days >= BACKTEST_MINIMUM_DAYS
     makes_past = wants_past and not warehouse.partitions("recommendations")
-    reach = timedelta(days=settings.ranking.example_days + settings.ranking.label_horizon_days)
+    longest = max(settings.ranking.example_days, settings.uplift.example_days)
+    reach = timedelta(days=longest + settings.ranking.label_horizon_days)
     earliest = max(start, (past if makes_past else run_date) - reach)
-    made = set(warehouse.partitions("training_examples"))
+    made = set.intersection(*(set(warehouse.partitions(table)) for table in EXAMPLE_TABLES))
     runs += [PlannedRun("examples", *span) for span in _missing(earliest, yesterday, made)]
     if makes_past:
         runs.append(PlannedRun("day", past, past))
@@ -127,7 +129,7 @@ def tables_of(job: str, context: dg.ScheduleEvaluationContext) -> list[str]:
     if job == "history":
         return list(SOURCE_TABLES)
     if job == "examples":
-        return ["training_examples"]
+        return list(EXAMPLE_TABLES)
     keys = context.repository_def.asset_graph.materializable_asset_keys
     return sorted({key.path[-1] for key in keys} - {*MASTER_TABLES, *EVENT_TABLES})
 

@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from metro_assets.config import Settings, load_settings
+from metro_assets.orchestration.challengers import going_on_without, kept_fit
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.failing import RETRY, fails_at_once
 from metro_assets.orchestration.partitions import daily, days
@@ -35,8 +36,9 @@ from metro_assets.ranking.fitting import (
     no_holdout,
     partition_seed,
 )
-from metro_assets.ranking.scoring import retrieval_order, score_pool
+from metro_assets.ranking.scoring import retrieval_order, score_pool, with_margins
 from metro_assets.ranking.settled import belief_at, belief_frame, belief_of
+from metro_assets.ranking.uplift.assets import uplift_ranker
 from metro_assets.storage.models import ModelStore, Version
 from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
@@ -61,6 +63,7 @@ POOL_TABLES = (
     "offer_features",
     "offers",
     "offer_products",
+    "candidate_margins",
 )
 SEQUENCE_TABLES = ("next_item_scores",) if READS_SEQUENCES & set(ALGORITHMS) else ()
 MAY_BE_UNFIT = RANKING.without_model == "retrieval"
@@ -98,7 +101,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         **descriptions: duckdb.DuckDBPyRelation,
     ) -> dg.MaterializeResult[None]:
         run_date = date.fromisoformat(context.partition_key)
-        if algorithm in COSTLY and (kept := _kept(models, algorithm, run_date)):
+        if algorithm in COSTLY and (kept := kept_fit(models, MODELS[algorithm], run_date, settings.ranking.refit_days)):
             return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
         rows = labelled(training_examples, redemptions, run_date, settings.ranking)
         if algorithm in READS_CODES:
@@ -112,7 +115,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date
         windows = windows_before(run_date, first_shown, settings.ranking)
         belief = belief_of(descriptions["bandit_posterior"].pl()) if algorithm is Algorithm.THOMPSON else None
-        fitted = going_on_without(
+        fitted = _attempted(
             algorithm,
             context,
             lambda: fit_ranker(
@@ -149,6 +152,7 @@ def _shown(metadata: dict[str, Any], path: str, curve: Any) -> dict[str, Any]:
         "rows": metadata["rows"],
         "reliability": picture(pictures.draw_reliability(curve)),
         "importance": picture(pictures.draw_importance(metadata["importance"])),
+        **({"curve": picture(pictures.draw_curve(metadata["curve"]))} if "curve" in metadata else {}),
     }
 
 
@@ -161,6 +165,8 @@ KINDS = {
 }
 """Rankers with the library that each is fitted by, as the web UI shows it."""
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
+if Algorithm.UPLIFT in ALGORITHMS:
+    rankers.append(uplift_ranker)
 
 
 @table_asset(
@@ -233,7 +239,8 @@ def champion(
 def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[ModelStore]) -> pl.DataFrame:
     """The test windows of the day's fits, scored by what had not seen them; evaluation reads it."""
     run_date = date.fromisoformat(context.partition_key)
-    parts = [load_holdout(models.load(name, run_date)) for name in MODELS.values() if models.exists(name, run_date)]
+    names = [MODELS[algorithm] for algorithm in ALGORITHMS if algorithm in KINDS]
+    parts = [load_holdout(models.load(name, run_date)) for name in names if models.exists(name, run_date)]
     return pl.concat(parts or [no_holdout()]).sort("impression_id", "algorithm")
 
 
@@ -251,6 +258,7 @@ def scored_candidates(
     offer_features: duckdb.DuckDBPyRelation,
     offers: duckdb.DuckDBPyRelation,
     offer_products: duckdb.DuckDBPyRelation,
+    candidate_margins: duckdb.DuckDBPyRelation,
     customers: duckdb.DuckDBPyRelation,
     settings: dg.ResourceParam[Settings],
     models: dg.ResourceParam[ModelStore],
@@ -265,11 +273,13 @@ def scored_candidates(
     scorers = {}
     for algorithm, version in versions.items():
         files = models.load(version.name, version.run_date)
-        if scorer := going_on_without(algorithm, context, partial(load_scorer, algorithm, files)):
+        if scorer := _attempted(algorithm, context, partial(load_scorer, algorithm, files)):
             scorers[str(algorithm)] = scorer
     pairs = interaction_features
     if sequences:
         pairs = with_next_item(pairs, sequences["next_item_scores"])
+    if Algorithm.UPLIFT in scorers:
+        pairs = with_margins(pairs, candidate_margins)
     scored = score_pool(
         scorers,
         pairs,
@@ -340,8 +350,8 @@ def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[st
     found = {}
     for algorithm in ALGORITHMS:
         version = _scoring_version(models, algorithm, run_date)
-        metrics = models.metadata(version.name, version.run_date).get("metrics") if version else None
-        if metrics:
+        metrics = models.metadata(version.name, version.run_date)["metrics"] if version else {}
+        if "validation" in metrics:
             found[str(algorithm)] = metrics["validation"]
     return found
 
@@ -357,21 +367,9 @@ def _scoring_version(models: ModelStore, algorithm: Algorithm, run_date: date) -
     return models.scoring_version(MODELS[algorithm], run_date - reach, run_date)
 
 
-def _kept(models: ModelStore, algorithm: Algorithm, run_date: date) -> Version | None:
-    """The fit of the days before that need not be made anew yet."""
-    day = timedelta(days=1)
-    return models.newest(MODELS[algorithm], run_date - (RANKING.refit_days - 1) * day, run_date - day)
-
-
-def going_on_without(algorithm: Algorithm, context: dg.AssetExecutionContext, work: Callable[[], T]) -> T | None:
-    """What the work gives; where a challenger's fails, its log and None. The two that are chosen between must not."""
-    try:
-        return work()
-    except Exception:
-        if algorithm in CHOSEN_DAILY:
-            raise
-        context.log.exception("%s failed; the day goes on without it", algorithm)
-        return None
+def _attempted(algorithm: Algorithm, context: dg.AssetExecutionContext, work: Callable[[], T]) -> T | None:
+    """What the work gives, or None where a challenger's fails; the two that are chosen between must not."""
+    return work() if algorithm in CHOSEN_DAILY else going_on_without(algorithm, context, work)
 
 
 ranking_checks = [

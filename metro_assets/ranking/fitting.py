@@ -8,33 +8,37 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
+from importlib.metadata import version
 from io import BytesIO
 from pkgutil import resolve_name
 from typing import Any, Protocol
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import sklearn
 
-from metro_assets.config import Ranking
+from metro_assets.config import LIBRARIES, Ranking
 from metro_assets.distributions import Reference, category_reference, quantile_reference
 from metro_assets.metrics import auc, expected_calibration_error, list_metrics, reliability
-from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
 from metro_assets.ranking.calibration import Calibration, fit_calibration, load_calibration
 from metro_assets.ranking.examples import Examples, NotEnoughHistoryError, Windows, load_examples
-from metro_assets.ranking.protocol import TOP_POSITION, Ranker, Scored, Scorer
+from metro_assets.ranking.protocol import TOP_POSITION, LearnsByEpochs, Ranker, Scored, Scorer
 from metro_assets.sql import Relation
 from metro_assets.vocabulary import RANKER_SUFFIX, RANKING_FEATURES, Algorithm
 
 RANKERS: dict[Algorithm, str] = {
     Algorithm.LOGISTIC: "metro_assets.ranking.logistic:LogisticRanker",
     Algorithm.BOOSTED_TREES: "metro_assets.ranking.boosted_trees:BoostedTreesRanker",
+    Algorithm.WIDE_DEEP: "metro_assets.ranking.wide_deep:WideDeepRanker",
     Algorithm.THOMPSON: "metro_assets.ranking.bayesian_logistic:BayesianLogisticRanker",
     Algorithm.SASREC: "metro_assets.ranking.sasrec:SequenceRanker",
 }
 """Every ranker's class by the name that the tables carry; imported when it is asked for, for some need much."""
+SCORERS: dict[Algorithm, str] = {
+    Algorithm.UPLIFT: "metro_assets.ranking.uplift.scorer:UpliftScorer",
+    Algorithm.THOMPSON: RANKERS[Algorithm.THOMPSON],
+}
+"""What scores by more than a calibrated probability, likewise."""
 CUTOFF = 10
 REFERENCES, HOLDOUT = "references.json", "holdout.parquet"
 SUSPICIOUS_AUC_WITHIN_LISTS = 0.95
@@ -145,7 +149,10 @@ def fit_ranker(
         "importance": served.importance(),
         "features": list(kind.feature_names),
         "seed": own_seed,
-        "library_versions": {"lightgbm": lightgbm.__version__, "scikit-learn": sklearn.__version__},
+        "library_versions": {
+            name: version(name) for name in ("lightgbm", "scikit-learn", *LIBRARIES.get(algorithm, ()))
+        },
+        **({"curve": first.curve} if isinstance(first, LearnsByEpochs) else {}),
     }
     references = _references(everything, score(served, calibration, everything.features, threads), reference_bins)
     curve = reliability(test.label, calibration.probability(raw["test"]))
@@ -172,8 +179,9 @@ def load_ranker(algorithm: Algorithm, files: dict[str, bytes]) -> tuple[Ranker, 
 
 def load_scorer(algorithm: Algorithm, files: dict[str, bytes]) -> Scorer:
     """What scores the pool by a stored model."""
-    if algorithm is Algorithm.THOMPSON:
-        return BayesianLogisticRanker.load(files)
+    if algorithm in SCORERS:
+        scorer: Scorer = resolve_name(SCORERS[algorithm]).load(files)
+        return scorer
     return CalibratedRanker(*load_ranker(algorithm, files))
 
 

@@ -29,6 +29,23 @@ def draw_importance(importance: dict[str, float]) -> Figure:
     return figure
 
 
+def draw_curve(curve: list[dict[str, float]]) -> Figure:
+    """Log loss of the train and the validation window over the epochs of the first fit, the best epoch marked."""
+    figure = Figure(figsize=(5, 3), layout="constrained")
+    axes = figure.subplots()
+    for window in ("train", "validation"):
+        points = [(entry["epoch"], entry[window]) for entry in curve if window in entry]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", label=window)
+            best = min(points, key=lambda point: point[1])
+    axes.axvline(best[0], linestyle="--", color="grey")
+    axes.set_xticks([entry["epoch"] for entry in curve])
+    axes.set_xlabel("epoch (0: the logistic regression)")
+    axes.set_ylabel("weighted log loss")
+    axes.legend()
+    return figure
+
+
 def draw_scores(scores: dict[str, npt.NDArray[np.float32]]) -> Figure:
     """Distribution of the scores of each algorithm, logarithmic."""
     figure = Figure(figsize=(5, 3), layout="constrained")

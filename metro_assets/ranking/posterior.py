@@ -23,12 +23,15 @@ from scipy.special import expit, logit
 
 from metro_assets.config import Bandit
 from metro_assets.ranking.logistic import HEAVY_TAILED
+from metro_assets.vocabulary import CUSTOMER_FEATURES
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
 MISSING, UNSEEN = ":missing", "=unseen"
 LOG_POSITION, INTERCEPT = "log_position", "intercept"
+OF_CUSTOMER = {*CUSTOMER_FEATURES, "segment_code", LOG_POSITION, INTERCEPT}
+"""What is the same for every candidate of a customer."""
 ROWS_PER_BLOCK = 16_384
 """Rows that are scored at a time: their columns stay in the processor's cache."""
 MAXIMUM_STEPS, LONGEST_STEP, TOLERANCE = 50, 3.0, 1e-9
@@ -61,7 +64,7 @@ class Belief:
     feature_names: tuple[str, ...]
     names: tuple[str, ...]
     shift: Floats
-    """[coefficients]: a feature's column is (transformed value - shift) / scale; 0 and 1 for all others."""
+    """[coefficients]: a column is (transformed value - shift) / scale: centred, but for log position and intercept."""
     scale: Floats
     mean: Floats
     covariance: Floats
@@ -91,20 +94,23 @@ def prior(rows: Rows, feature_names: Sequence[str], codes: Sequence[str], settin
         seen = np.unique(rows.features[:, feature_names.index(name)])
         levels += [f"{name}={int(code)}" for code in seen[~np.isnan(seen)]] + [name + UNSEEN]
     names = (*measured, *marks, *levels, LOG_POSITION, INTERCEPT)
-    others = len(names) - len(measured)
-    mean, deviation = _first(len(names), settings)
-    return Belief(
+    count = len(names)
+    mean, deviation = _first(count, settings)
+    belief = Belief(
         feature_names=tuple(feature_names),
         names=names,
-        shift=np.append(shift, np.zeros(others)),
-        scale=np.append(scale, np.ones(others)),
+        shift=np.append(shift, np.zeros(count - len(measured))),
+        scale=np.append(scale, np.ones(count - len(measured))),
         mean=mean,
         covariance=np.diag(deviation**2),
         offer_id=np.empty(0, dtype=np.int64),
         offer_mean=np.empty(0),
-        offer_slope=np.empty((0, len(names))),
+        offer_slope=np.empty((0, count)),
         offer_variance=np.empty(0),
     )
+    is_flag = np.array([name.endswith(MISSING) or "=" in name for name in names])
+    shares = _columns(belief, rows.features, rows.position).mean(axis=0, dtype=np.float64)
+    return replace(belief, shift=np.where(is_flag, shares, belief.shift))
 
 
 def forgotten(belief: Belief, settings: Bandit, days: int = 1) -> Belief:
@@ -162,7 +168,11 @@ def restricted(belief: Belief, offer_id: Integers) -> Belief:
 
 
 def log_odds(belief: Belief, features: Singles, offer: Integers, offer_sd: float) -> tuple[Singles, Singles]:
-    """Mean and standard deviation of the log odds of redemption if shown at the top, [n] each.
+    """Mean of the log odds of redemption if shown at the top, and the doubt that tells offers apart, [n] each.
+
+    The doubt is the standard deviation of the difference to an average offer shown to the same customer. What all
+    offers of a customer share (the customer's features, the intercept) cancels: it moves none past another, and drawn
+    for each offer anew it would.
 
     Parameters
     ----------
@@ -172,16 +182,19 @@ def log_odds(belief: Belief, features: Singles, offer: Integers, offer_sd: float
     # The last stands for the offers of which nothing is known.
     effect = np.append(belief.offer_mean, 0.0).astype(np.float32)
     variance = np.append(belief.offer_variance, offer_sd**2).astype(np.float32)
-    slope = np.vstack([belief.offer_slope, np.zeros(len(belief.names))]).astype(np.float32)
+    slope = np.vstack([belief.offer_slope, np.zeros(len(belief.names))])
+    slope = (slope - slope[: max(len(belief.offer_id), 1)].mean(axis=0)).astype(np.float32)
     root = np.linalg.cholesky(belief.covariance).astype(np.float32)
     coefficients = belief.mean.astype(np.float32)
     mean, sd = np.empty(len(features), np.float32), np.empty(len(features), np.float32)
+    is_shared = np.array([_feature_of(name) in OF_CUSTOMER for name in belief.names])
     columns = np.zeros((ROWS_PER_BLOCK, len(belief.names)), dtype=np.float32)
     for start in range(0, len(features), ROWS_PER_BLOCK):
         own = slice(start, min(start + ROWS_PER_BLOCK, len(features)))
         size, known = own.stop - own.start, offer[own]
         columns[:size] = _columns(belief, features[own], np.ones(size, np.float32))
         mean[own] = np.einsum("ij,j->i", columns[:size], coefficients) + effect[known]
+        columns[:size, is_shared] = 0.0
         columns[:size] -= slope[known]
         # Of a whole block, filled up or not: the last bits of a matrix product depend on the number of rows.
         spread = (columns @ root)[:size]
@@ -267,13 +280,19 @@ def _columns(belief: Belief, features: Singles, position: Singles) -> Singles:
             matrix[:, column] = np.isnan(features[:, place[name.removesuffix(MISSING)]])
         elif name.endswith(UNSEEN):
             own = [other for other in range(count, column) if belief.names[other].startswith(name[: -len("unseen")])]
-            matrix[:, column] = 1 - matrix[:, own].sum(axis=1)
+            matrix[:, column] = 1.0 - matrix[:, own].sum(axis=1)
         elif "=" in name:
             feature, code = name.split("=")
             matrix[:, column] = features[:, place[feature]] == np.float32(int(code))
+    matrix[:, count:-2] -= belief.shift[count:-2].astype(np.float32)
     matrix[:, -2] = np.nan_to_num(np.log(position), nan=0.0)
     matrix[:, -1] = 1.0
     return np.nan_to_num(matrix, copy=False, nan=0.0)
+
+
+def _feature_of(name: str) -> str:
+    """The feature that a coefficient belongs to."""
+    return name.removesuffix(MISSING).split("=")[0]
 
 
 def _transformed(features: Singles, names: Sequence[str]) -> Singles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -71,4 +71,14 @@ class Ranker(Protocol):
     @classmethod
     def load(cls, files: Mapping[str, bytes]) -> Self:
         """The model from its files."""
+        ...
+
+
+@runtime_checkable
+class LearnsByEpochs(Protocol):
+    """A ranker that learns in passes over its rows."""
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """Weighted log loss per epoch of the first fit: `epoch`, `train`, and `validation` where there was one."""
         ...

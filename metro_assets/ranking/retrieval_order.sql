@@ -11,6 +11,7 @@ select
                 category_affinity_rank nulls last,
                 segment_popularity_rank nulls last,
                 high_margin_rank nulls last,
+                embedding_rank nulls last,
                 offer_id
         )
     )::float as score,

@@ -43,6 +43,11 @@ def score_pool(
     return pl.concat(parts)
 
 
+def with_margins(interaction_features: Relation, candidate_margins: Relation) -> Relation:
+    """Features of candidates with the units and margins of a purchase, `vocabulary.MARGIN_FEATURES`."""
+    return query(__package__, "with_margins", pairs=interaction_features, margins=candidate_margins)
+
+
 def retrieval_order(pool: Relation) -> Relation:
     """The pool as `scored_candidates` has it, where nothing could be fitted: algorithm `UNRANKED`, score 1 / place."""
     return query(__package__, "retrieval_order", pool=pool)

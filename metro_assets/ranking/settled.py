@@ -19,7 +19,7 @@ from duckdb import ColumnExpression, ConstantExpression
 from metro_assets.config import Bandit, Ranking
 from metro_assets.ranking.examples import Examples, labelled, load_examples
 from metro_assets.ranking.posterior import Belief, Integers, Rows, forgotten, prior, restricted, updated
-from metro_assets.sql import Relation, query, values
+from metro_assets.sql import Relation, query, stored, values
 from metro_assets.vocabulary import OFFER_CODE, RANKING_FEATURES
 
 SCHEMA = pl.Schema(
@@ -70,7 +70,7 @@ def first_belief(
     """The prior and all settled impressions of the ranker's windows in one pass; None without any."""
     newest = run_date - timedelta(days=settings.label_horizon_days)
     window = (newest - timedelta(days=settings.example_days - 1), newest)
-    known = labelled(training_examples, redemptions, run_date, settings)
+    known = stored(labelled(training_examples, redemptions, run_date, settings))
     examples = load_examples(known, window, seed, settings.maximum_rows, is_balanced=True, feature_names=FEATURE_NAMES)
     return belief_from(examples, newest, settings.bandit) if len(examples) else None
 
@@ -91,15 +91,23 @@ def next_belief(
     """The belief of the day before after a day of forgetting, what settled on the run date, and late news."""
     day = timedelta(days=1)
     newest = run_date - settings.label_horizon_days * day
-    known = labelled(training_examples, redemptions, run_date, settings)
     load = partial(load_examples, seed=seed, maximum_rows=settings.maximum_rows, feature_names=FEATURE_NAMES)
-    settled = load(known, (newest, newest), is_balanced=True)
+    shown = training_examples.filter(ColumnExpression("shown_date") == ConstantExpression(newest))
+    settled = load(stored(labelled(shown, redemptions, run_date, settings)), (newest, newest), is_balanced=True)
+    touched = stored(
+        query(
+            __package__,
+            "lately_redeemed",
+            training_examples=training_examples,
+            redemptions=redemptions,
+            parameters=values(newest_date=newest, known_date=run_date - day),
+        )
+    )
     newly_redeemed = query(
         __package__,
         "newly_redeemed",
-        known=known,
-        known_before=labelled(training_examples, redemptions, run_date - day, settings),
-        parameters=values(newest_date=newest),
+        known=labelled(touched, redemptions, run_date, settings),
+        known_before=labelled(touched, redemptions, run_date - day, settings),
     )
     late = load(newly_redeemed, (date.min, newest))
     rows = _together(_rows(settled, newest, settings.bandit), _corrections(_rows(late, newest, settings.bandit)))
@@ -111,9 +119,9 @@ def kept_effects(
 ) -> Belief:
     """The belief with the effects of offers that are live or were shown too lately to have settled."""
     newest = ConstantExpression(run_date - timedelta(days=settings.label_horizon_days))
-    unsettled = training_examples.filter(ColumnExpression("shown_date") > newest).select("offer_id")
-    ids = unsettled.union(offers.select("offer_id")).distinct().fetchnumpy()["offer_id"]
-    return restricted(belief, np.asarray(ids, dtype=np.int64))
+    unsettled = training_examples.filter(ColumnExpression("shown_date") > newest)
+    ids = [rows.select("offer_id").distinct().fetchnumpy()["offer_id"] for rows in (unsettled, offers)]
+    return restricted(belief, np.concatenate(ids).astype(np.int64))
 
 
 def belief_frame(belief: Belief | None) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from datetime import date
 from duckdb import ColumnExpression, ConstantExpression
 
 from metro_assets.config import Selection
+from metro_assets.selection.by_value import choose_by_value
 from metro_assets.selection.greedy import choose_greedily
 from metro_assets.selection.thompson import choose_by_sampling
 from metro_assets.sql import Relation, query
@@ -21,7 +22,13 @@ def choose(eligible: Relation, run_date: date, settings: Selection, seed: int, t
     eligible : customer_id, algorithm, offer_id, score, value_ron, log_odds_sd and category of every pair that no rule
         forbids.
     """
-    explores = ColumnExpression("algorithm") == ConstantExpression(str(Algorithm.THOMPSON))
-    by_score = choose_greedily(eligible.filter(~explores), settings)
-    sampled = choose_by_sampling(eligible.filter(explores), run_date, settings, seed, threads)
-    return query(__package__, "chosen", by_score=by_score, sampled=sampled)
+    algorithm = ColumnExpression("algorithm")
+    explores = algorithm == ConstantExpression(str(Algorithm.THOMPSON))
+    counts_money = algorithm == ConstantExpression(str(Algorithm.UPLIFT))
+    return query(
+        __package__,
+        "chosen",
+        by_score=choose_greedily(eligible.filter(~(explores | counts_money)), settings),
+        by_value=choose_by_value(eligible.filter(counts_money), settings),
+        sampled=choose_by_sampling(eligible.filter(explores), run_date, settings, seed, threads),
+    )

@@ -103,7 +103,8 @@ select
             case when candidate_pool.category_affinity_rank is not null then 'category_affinity' end,
             case when candidate_pool.segment_popularity_rank is not null then 'segment_popularity' end,
             case when candidate_pool.repeat_purchase_rank is not null then 'repeat_purchase' end,
-            case when candidate_pool.high_margin_rank is not null then 'high_margin' end
+            case when candidate_pool.high_margin_rank is not null then 'high_margin' end,
+            case when candidate_pool.embedding_rank is not null then 'embedding' end
         ],
         lambda strategy: strategy is not null
     ) as strategies,

@@ -22,7 +22,7 @@ from scipy.special import logit
 from metro_assets.config import Selection
 from metro_assets.draws import normal, uniform
 from metro_assets.sql import Relation
-from metro_assets.vocabulary import UNKNOWN
+from metro_assets.vocabulary import UNKNOWN, Algorithm
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -71,16 +71,15 @@ def choose_by_sampling(
 
     Parameters
     ----------
-    eligible : customer_id, algorithm, offer_id, score, log_odds_sd and category of every pair that no rule forbids, of
-        one algorithm.
+    eligible : customer_id, offer_id, score, log_odds_sd and category of every pair that no rule forbids.
     """
-    rows = eligible.select("customer_id, algorithm, offer_id, score, log_odds_sd, category").pl()
+    rows = eligible.select("customer_id, offer_id, score, log_odds_sd, category").pl()
     if rows.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     blocks = list(_blocks(rows, settings.sampled_slates))
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(lambda block: _served(block, run_date, settings, seed), blocks))
-    served = pl.concat(parts).with_columns(algorithm=pl.lit(rows["algorithm"][0]))
+    served = pl.concat(parts).with_columns(algorithm=pl.lit(str(Algorithm.THOMPSON)))
     return served.select(list(SCHEMA)).cast(SCHEMA).sort("customer_id", "rank")
 
 

@@ -359,6 +359,20 @@ comment on column interaction_features.price_sensitivity_match is 'how the offer
 comment on column interaction_features.days_since_product is 'days since the offer''s products were last bought over the customer''s own cycle; capped; null: never in the window';
 comment on column interaction_features.product_purchases is 'order lines of the offer''s products in the window';
 
+create table candidate_margins (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    offer_id integer references offers (offer_id),
+    usual_quantity float not null check (usual_quantity > 0),
+    usual_margin_ron float,
+    offer_margin_ron float,
+    primary key (customer_id, offer_id)
+);
+comment on table candidate_margins is 'One row is a candidate (customer x offer) with what a purchase would earn at the units that this customer buys.';
+comment on column candidate_margins.usual_quantity is 'this customer''s usual units per order of the offer''s product that they buy most, else the typical ones of its anchor; at least the offer''s minimum';
+comment on column candidate_margins.usual_margin_ron is 'margin per unit without the offer, tiers included, RON; null: cost unknown';
+comment on column candidate_margins.offer_margin_ron is 'margin per unit with the offer, supplier funding included, RON; null: cost or benefit unknown';
+
 create table training_examples (
     run_date date not null,
     impression_id bigint primary key,
@@ -392,6 +406,64 @@ comment on table training_examples is 'One row is an impression of the day befor
 comment on column training_examples.propensity is 'probability with which the policy put the offer into the slate';
 comment on column training_examples.shown_date is 'day of the impression = run date - 1; the features know only what was recorded before it';
 
+create table uplift_examples (
+    run_date date not null,
+    customer_id integer references customers (customer_id),
+    offer_id integer,
+    shown_date date not null,
+    valid_to_date date not null,
+    is_treated boolean not null,
+    treatment_probability double not null check (treatment_probability > 0 and treatment_probability < 1),
+    position tinyint check (position >= 1),
+    recency_days float,
+    frequency_orders float,
+    monetary_ron float,
+    avg_basket_ron float,
+    promo_affinity float,
+    category_entropy float,
+    own_brand_share float,
+    tier_affinity float,
+    discount_depth float,
+    margin_impact_ron float,
+    days_until_expiry float,
+    offer_redemption_rate float,
+    bought_before float,
+    category_affinity_score float,
+    price_sensitivity_match float,
+    days_since_product float,
+    product_purchases float,
+    primary key (customer_id, offer_id)
+);
+comment on table uplift_examples is 'One row is a customer and an offer of a randomised moment of the day before the run date: shown in a random slate, or held out with an offer that could have been shown; outcomes are joined when a learner is fitted.';
+comment on column uplift_examples.shown_date is 'day of the moment = run date - 1; the features know only what was recorded before it';
+comment on column uplift_examples.is_treated is 'true: the random slate showed the offer; false: the customer was held out, no slate came';
+comment on column uplift_examples.treatment_probability is 'probability of having been shown the offer, given that the pair is an example';
+comment on column uplift_examples.position is 'place in the random slate; null: held out';
+
+-- embeddings ------------------------------------------------------------------------------------------------------
+
+create table product_vectors (
+    run_date date not null,
+    product_id integer primary key references products (product_id),
+    vector float[] not null,
+    context_vector float[] not null,
+    basket_count integer not null check (basket_count >= 0),
+    is_cold boolean not null
+);
+comment on table product_vectors is 'One row is a product with its embedding, learnt from the baskets of the window before the newest fit; no rows where embeddings are switched off or their library is missing.';
+comment on column product_vectors.vector is 'input vector: near vectors are bought for the same needs';
+comment on column product_vectors.context_vector is 'output vector: its product with the vector of what was bought says how likely the product lies in the same basket';
+comment on column product_vectors.basket_count is 'baskets of the sample with the product when the vectors were fitted';
+comment on column product_vectors.is_cold is 'bought too seldom to learn from: the vectors come from products of its subcategory, category and brand';
+
+create table customer_vectors (
+    run_date date not null,
+    customer_id integer primary key references customers (customer_id),
+    vector float[] not null
+);
+comment on table customer_vectors is 'One row is a customer who bought something in the window, with the recency-weighted mean of the vectors of what was bought.';
+comment on column customer_vectors.vector is 'mean of product_vectors.vector, in the same space';
+
 -- candidates, ranking, selection ---------------------------------------------------------------------------------
 
 create table candidate_pool (
@@ -402,6 +474,7 @@ create table candidate_pool (
     segment_popularity_rank smallint check (segment_popularity_rank >= 1),
     repeat_purchase_rank smallint check (repeat_purchase_rank >= 1),
     high_margin_rank smallint check (high_margin_rank >= 1),
+    embedding_rank smallint check (embedding_rank >= 1),
     primary key (customer_id, offer_id)
 );
 comment on table candidate_pool is 'One row is an offer retrieved for a customer, with its rank in every strategy that found it (null: not found).';
@@ -409,6 +482,7 @@ comment on column candidate_pool.category_affinity_rank is 'rank in the category
 comment on column candidate_pool.segment_popularity_rank is 'rank in the segment popularity strategy';
 comment on column candidate_pool.repeat_purchase_rank is 'rank in the repeat purchase strategy';
 comment on column candidate_pool.high_margin_rank is 'rank in the high margin strategy';
+comment on column candidate_pool.embedding_rank is 'rank in the embedding strategy, which looks at offers of which nothing was bought in the window';
 
 create table next_item_scores (
     run_date date not null,
@@ -467,7 +541,7 @@ comment on column bandit_posterior.coefficient is 'feature, feature:missing, cod
 comment on column bandit_posterior.offer_id is 'the offer whose own effect it is; null: shared';
 comment on column bandit_posterior.mean is 'posterior mean, log odds per unit of the column';
 comment on column bandit_posterior.covariance is 'its row of the posterior covariance, in the order of place; of an offer: its variance alone, for effects are taken as independent';
-comment on column bandit_posterior.shift is 'the column is (feature - shift) / scale, after ln(1 + feature) where its tail is heavy';
+comment on column bandit_posterior.shift is 'the column is (value - shift) / scale; a feature with a heavy tail is ln(1 + feature) first, a flag is 0 or 1';
 comment on column bandit_posterior.scale is 'see shift';
 
 create table scored_candidates (
@@ -484,7 +558,7 @@ comment on table scored_candidates is 'One row is a candidate scored by one algo
 comment on column scored_candidates.algorithm is 'vocabulary.Algorithm, or vocabulary.UNRANKED where nothing could be fitted';
 comment on column scored_candidates.score is 'calibrated probability that the customer redeems the offer if it is shown at the top; UNRANKED: 1 / place, no probability';
 comment on column scored_candidates.value_ron is 'expected margin that showing the offer adds, RON: what the uplift policy orders by; null: the algorithm orders by the score';
-comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of the log odds: what Thompson sampling draws with; null: the algorithm does not explore';
+comment on column scored_candidates.log_odds_sd is 'posterior standard deviation of what tells the log odds of a customer''s offers apart: what Thompson sampling draws with; null: the algorithm does not explore';
 
 create table recommendations (
     run_date date not null,

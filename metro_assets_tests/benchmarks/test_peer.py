@@ -35,8 +35,9 @@ def pool(repeat_ranks: list[int | None]) -> pd.DataFrame:
             "segment_popularity_rank": [1, 2, 3],
             "repeat_purchase_rank": repeat_ranks,
             "high_margin_rank": [None, None, None],
+            "embedding_rank": [None, None, None],
         }
-    ).astype({"high_margin_rank": float})
+    ).astype({"high_margin_rank": float, "embedding_rank": float})
 
 
 @pytest.mark.slow

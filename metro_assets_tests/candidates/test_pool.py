@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from math import log
 
 import numpy as np
 from hypothesis import Phase, given, settings
@@ -11,6 +12,7 @@ from metro_assets.candidates.market import open_market
 from metro_assets.candidates.pool import pool
 from metro_assets.config import Candidates
 from metro_assets.vocabulary import Category, Segment, Strategy
+from metro_assets_tests.candidates.test_embedding import customer_vector, product_vector
 from metro_assets_tests.frames import (
     DAY,
     Row,
@@ -44,6 +46,8 @@ def pooled(rows: Tables, limits: Candidates) -> Pool:
                 "offer_features",
                 "customer_products",
                 "products",
+                "product_vectors",
+                "customer_vectors",
             )
         ]
         found = pool(open_market(DAY, *tables), DAY, limits).pl().rows(named=True)
@@ -67,6 +71,8 @@ def market(**given: Sequence[Row]) -> Tables:
         "offer_audience": [],
         "offer_features": [described_offer(1), described_offer(2, offer_margin_ron=5.00), described_offer(3)],
         "customer_products": [purchases(1, 2), purchases(1, 3, order_count=2)],
+        "product_vectors": [],
+        "customer_vectors": [],
     }
     return rows | given
 
@@ -178,6 +184,10 @@ def random_market(seed: int) -> Tables:
             for row in products
             if flip(0.4)
         ],
+        "product_vectors": [product_vector(number, *random.integers(-1, 2, size=2) / 2) for number in range(1, 7)],
+        "customer_vectors": [
+            customer_vector(owner["customer_id"], *random.integers(-1, 2, size=2) / 2) for owner in customers[:-1]
+        ],
     }
 
 
@@ -235,6 +245,18 @@ class Reference:
             age = (DAY - max(item["last_date"] for item in bought)).days
             times = sum(item["order_count"] for item in bought)
             return (-times * 0.5 ** (age / self.limits.repeat_half_life_days),)
+        if strategy == Strategy.EMBEDDING:
+            vectors = self.rows["customer_vectors"]
+            own = [item["vector"] for item in vectors if item["customer_id"] == owner["customer_id"]]
+            if bought or not own:
+                return None
+            products = [
+                float(np.dot(own[0], item["context_vector"]))
+                for item in self.rows["product_vectors"]
+                if item["product_id"] in self.covered[offer_id]
+            ]
+            score = sum(products) / len(products) + self.limits.embedding_popularity_weight * log(share + 0.001)
+            return (-round(score, 5),)
         [known] = [item for item in self.rows["offer_features"] if item["offer_id"] == offer_id] or [None]
         if known is None or known["offer_margin_ron"] is None:
             return None

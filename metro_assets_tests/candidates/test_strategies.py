@@ -50,6 +50,8 @@ def found(
             relation(database, "offer_features", margins),
             relation(database, "customer_products", bought),
             relation(database, "products", products),
+            relation(database, "product_vectors", []),
+            relation(database, "customer_vectors", []),
         )
         for strategy in strategies:
             by_customer: dict[int, list[int]] = {}
@@ -178,38 +180,40 @@ def test_high_margin_leaves_out_what_earns_nothing_or_nobody_knows_what() -> Non
 
 # what holds for every strategy ------------------------------------------------------------------------------------
 
+BY_PURCHASES = tuple(strategy for strategy in Strategy if strategy is not Strategy.EMBEDDING)
+"""Strategies that find what was bought; embedding finds the rest (test_embedding.py)."""
 ALL_BOUGHT = [purchases(1, 1), purchases(1, 2), purchases(1, 3)]
 
 
 def test_equals_are_ranked_by_offer_and_cut_at_per_strategy() -> None:
     backwards = [offer(3), offer(2), offer(1)]
-    assert found(*Strategy, bought=ALL_BOUGHT, offers=backwards) == {1: [1, 2, 3]}
-    assert found(*Strategy, bought=ALL_BOUGHT, offers=backwards, settings=Candidates(per_strategy=2)) == {1: [1, 2]}
+    assert found(*BY_PURCHASES, bought=ALL_BOUGHT, offers=backwards) == {1: [1, 2, 3]}
+    assert found(*BY_PURCHASES, bought=ALL_BOUGHT, offers=backwards, settings=Candidates(per_strategy=2)) == {1: [1, 2]}
 
 
 def test_an_offer_of_other_stores_is_not_found() -> None:
     offers = [offer(1, store_ids=[2, 3]), offer(2, store_ids=[1, 3]), offer(3)]
     customers = [customer(1, store_id=1), customer(2, store_id=2), customer(3, store_id=None)]
     bought = [purchases(owner, number) for owner in (1, 2, 3) for number in (1, 2, 3)]
-    assert found(*Strategy, bought=bought, customers=customers, offers=offers) == {1: [2, 3], 2: [1, 3], 3: [3]}
+    assert found(*BY_PURCHASES, bought=bought, customers=customers, offers=offers) == {1: [2, 3], 2: [1, 3], 3: [3]}
 
 
 def test_a_listed_offer_is_found_for_its_audience_alone_at_its_place_in_the_order() -> None:
     customers = [customer(1), customer(2)]
     bought = [purchases(owner, number) for owner in (1, 2) for number in (1, 2, 3)]
     offers, audience = [offer(1), offer(2, is_listed=True), offer(3)], [listed_for(2, 1)]
-    assert found(*Strategy, bought=bought, customers=customers, offers=offers, audience=audience) == {
+    assert found(*BY_PURCHASES, bought=bought, customers=customers, offers=offers, audience=audience) == {
         1: [1, 2, 3],
         2: [1, 3],
     }
     two = Candidates(per_strategy=2)
-    cut = found(*Strategy, bought=bought, customers=customers, offers=offers, audience=audience, settings=two)
+    cut = found(*BY_PURCHASES, bought=bought, customers=customers, offers=offers, audience=audience, settings=two)
     assert cut == {1: [1, 2], 2: [1, 3]}
 
 
 def test_a_listed_offer_holds_in_its_stores_only() -> None:
     offers = [offer(1), offer(2, is_listed=True, store_ids=[2])]
-    assert found(*Strategy, bought=ALL_BOUGHT, offers=offers, audience=[listed_for(2, 1)]) == {1: [1]}
+    assert found(*BY_PURCHASES, bought=ALL_BOUGHT, offers=offers, audience=[listed_for(2, 1)]) == {1: [1]}
 
 
 def test_a_personal_offer_needs_a_channel_with_consent() -> None:
@@ -221,17 +225,17 @@ def test_a_personal_offer_needs_a_channel_with_consent() -> None:
     bought = [purchases(owner, number) for owner in (1, 2, 3) for number in (1, 2, 3)]
     offers = [offer(1), offer(2, is_personal=True), offer(3, is_personal=True, is_listed=True)]
     audience = [listed_for(3, owner) for owner in (1, 2, 3)]
-    found_offers = found(*Strategy, bought=bought, customers=customers, offers=offers, audience=audience)
+    found_offers = found(*BY_PURCHASES, bought=bought, customers=customers, offers=offers, audience=audience)
     assert found_offers == {1: [1], 2: [1, 2, 3], 3: [1, 2, 3]}
 
 
 def test_who_registers_on_the_run_date_is_not_yet_a_customer() -> None:
     customers = [customer(1), customer(2, registered_date=DAY)]
     bought = [*ALL_BOUGHT, *(purchases(2, number) for number in (1, 2, 3))]
-    assert found(*Strategy, bought=bought, customers=customers) == {1: [1, 2, 3]}
+    assert found(*BY_PURCHASES, bought=bought, customers=customers) == {1: [1, 2, 3]}
 
 
 def test_without_offers_customers_or_purchases_nothing_is_found() -> None:
-    assert found(*Strategy, bought=ALL_BOUGHT, offers=[], offer_products=[], margins=[]) == {}
-    assert found(*Strategy, bought=[], customers=[]) == {}
-    assert found(*Strategy, bought=[]) == {}
+    assert found(*BY_PURCHASES, bought=ALL_BOUGHT, offers=[], offer_products=[], margins=[]) == {}
+    assert found(*BY_PURCHASES, bought=[], customers=[]) == {}
+    assert found(*BY_PURCHASES, bought=[]) == {}

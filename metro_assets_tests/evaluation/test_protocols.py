@@ -217,7 +217,7 @@ def recommended(customer_id: int, offer_id: int, score: float, algorithm: str = 
 
 
 POOL = [
-    candidate(1, 10, category_affinity_rank=1, repeat_purchase_rank=2),
+    candidate(1, 10, category_affinity_rank=1, repeat_purchase_rank=2, embedding_rank=3),
     candidate(1, 20, high_margin_rank=1),
     candidate(2, 10, segment_popularity_rank=1),
     candidate(3, 30, high_margin_rank=1),
@@ -323,6 +323,7 @@ def test_recall_of_the_pool_and_of_each_strategy_by_hand(pooled: Judge) -> None:
         "pool_recall:segment_popularity": 0,
         "pool_recall:repeat_purchase": 1 / 4,
         "pool_recall:high_margin": 1 / 4,
+        "pool_recall:embedding": 1 / 4,
     }
     counts = metrics.filter(pl.col("metric") == "pool_recall:pool").select("customer_count", "list_count")
     assert counts.rows() == [(3, 4)]
@@ -348,7 +349,7 @@ def test_nobody_redeemed_anything(pooled: Judge) -> None:
     assert values(metrics, "ndcg_at_10") == {}
     assert values(metrics, "ndcg_at_10", "ALL")["logistic"] == 0
     recall = metrics.filter(pl.col("metric").str.starts_with("pool_recall"))
-    assert recall["value"].null_count() == len(recall) == 5
+    assert recall["value"].null_count() == len(recall) == 6
     assert set(recall["list_count"]) == {0}
 
 

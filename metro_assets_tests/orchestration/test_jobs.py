@@ -13,6 +13,7 @@ from metro_assets.config import Settings, load_settings
 from metro_assets.orchestration.jobs import (
     BACKTEST_MINIMUM_DAYS,
     EVENT_TABLES,
+    EXAMPLE_TABLES,
     PROCESS_TAG,
     STATE_TABLES,
     PlannedRun,
@@ -50,7 +51,7 @@ def touch(warehouse: Warehouse, tables: tuple[str, ...], first: date, last: date
 
 def fill(warehouse: Warehouse, yesterday: date) -> None:
     touch(warehouse, (*STATE_TABLES, *EVENT_TABLES), START, yesterday)
-    touch(warehouse, ("training_examples",), START, yesterday)
+    touch(warehouse, EXAMPLE_TABLES, START, yesterday)
 
 
 def test_an_empty_warehouse_is_filled_and_makes_the_date_that_can_be_judged_today(
@@ -93,7 +94,7 @@ def test_a_full_warehouse_makes_the_date_alone(settings: Settings, warehouse: Wa
 
 def test_the_next_morning_needs_one_day_of_events(settings: Settings, warehouse: Warehouse) -> None:
     fill(warehouse, before(1))
-    touch(warehouse, (*STATE_TABLES, "training_examples", "recommendations"), RUN_DATE, RUN_DATE)
+    touch(warehouse, (*STATE_TABLES, *EXAMPLE_TABLES, "recommendations"), RUN_DATE, RUN_DATE)
     tomorrow = RUN_DATE + timedelta(days=1)
     assert planned_runs(settings, warehouse, tomorrow) == [
         PlannedRun("history", RUN_DATE, RUN_DATE),
@@ -126,7 +127,7 @@ def test_a_day_is_ingested_when_every_source_table_has_it(settings: Settings, wa
 
 
 def test_a_past_date_needs_nothing_that_came_after_it(settings: Settings, warehouse: Warehouse) -> None:
-    touch(warehouse, (*STATE_TABLES, *EVENT_TABLES, "training_examples"), START, before(40))
+    touch(warehouse, (*STATE_TABLES, *EVENT_TABLES, *EXAMPLE_TABLES), START, before(40))
     assert planned_runs(settings, warehouse, before(40), backtest=False) == [
         PlannedRun("day", before(40), before(40)),
     ]

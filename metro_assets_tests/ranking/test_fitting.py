@@ -61,6 +61,7 @@ def log(leak: bool = False) -> pl.DataFrame:
         "position": position,
         "policy": ["logging"] * rows,
         "label": label.astype(np.int8),
+        **{name: 1_000.0 + random.integers(0, 3, rows) for name in CONTEXT_FEATURES},
     }
     return pl.DataFrame(frame | features).with_columns(pl.col("days_since_product").fill_nan(None))
 
@@ -203,7 +204,7 @@ def test_what_is_kept_gives_scores_references_and_holdout_back(
 
 def test_nothing_kept_is_a_pickle(model: FittedRanker) -> None:
     for name, content in model.files().items():
-        assert name.endswith((".json", ".txt", ".parquet"))
+        assert name.endswith((".json", ".txt", ".safetensors", ".parquet"))
         with pytest.raises((pickle.UnpicklingError, ValueError, IndexError, KeyError, EOFError)):
             pickle.loads(content)
 

@@ -23,8 +23,8 @@ from metro_assets.ranking.posterior import (
     updated,
 )
 
-NAMES = ("discount_depth", "bought_before", "segment_code")
-CODES = ("segment_code",)
+NAMES = ("discount_depth", "bought_before", "mechanic_code")
+CODES = ("mechanic_code",)
 BANDIT = Bandit(prior_rate=0.1, intercept_sd=1.0, coefficient_sd=0.5, offer_sd=0.4, kept_share=0.9)
 
 
@@ -53,18 +53,20 @@ def places(belief: Belief, offer_id: Integers) -> Integers:
 
 def columns_by_hand(belief: Belief, given: Rows) -> Floats:
     """One column per coefficient, as the names of the coefficients say."""
-    depth, bought, segment = given.features.T.astype(np.float64)
+    depth, bought, mechanic = given.features.T.astype(np.float64)
     made = {
         "discount_depth": np.nan_to_num((depth - belief.shift[0]) / belief.scale[0]),
         "bought_before": (bought - belief.shift[1]) / belief.scale[1],
         "discount_depth:missing": np.isnan(depth),
-        **{f"segment_code={code}": segment == code for code in (1, 2, 3)},
-        "segment_code=unseen": ~np.isin(segment, (1, 2, 3)),
+        **{f"mechanic_code={code}": mechanic == code for code in (1, 2, 3)},
+        "mechanic_code=unseen": ~np.isin(mechanic, (1, 2, 3)),
         LOG_POSITION: np.log(given.position),
         INTERCEPT: np.ones(len(given)),
     }
     assert tuple(made) == belief.names
-    return np.column_stack(list(made.values())).astype(np.float64)
+    columns = np.column_stack(list(made.values())).astype(np.float64)
+    columns[:, 2:-2] -= belief.shift[2:-2]
+    return columns
 
 
 def test_the_mean_is_the_mode_that_a_solver_finds_and_the_precision_its_curvature() -> None:
@@ -209,11 +211,18 @@ def test_the_doubt_of_a_candidate_is_that_of_its_columns_and_of_its_offer() -> N
     mean, sd = log_odds(belief, given.features[:4], places(belief, ids), BANDIT.offer_sd)
     columns = columns_by_hand(belief, replace(part(given, slice(4)), position=np.ones(4)))
     assert mean == pytest.approx(columns @ belief.mean + [*belief.offer_mean, 0.0, 0.0], abs=1e-5)
-    shared = np.einsum("ij,jk,ik->i", columns, belief.covariance, columns)
-    with_offer = -(columns[:2] * (belief.offer_slope @ belief.covariance)).sum(axis=1)
-    own = np.einsum("ij,jk,ik->i", belief.offer_slope, belief.covariance, belief.offer_slope) + belief.offer_variance
-    assert sd[:2] ** 2 == pytest.approx(shared[:2] + 2 * with_offer + own, rel=1e-4)
-    assert sd[2:] ** 2 == pytest.approx(shared[2:] + 0.4**2, rel=1e-4)
+    columns[:, -2:] = 0  # position and intercept are the same for all offers
+    average = belief.offer_slope.mean(axis=0)
+    against_average = columns - np.vstack([belief.offer_slope, 0 * belief.offer_slope]) + average
+    shared = np.einsum("ij,jk,ik->i", against_average, belief.covariance, against_average)
+    assert sd**2 == pytest.approx(shared + np.append(belief.offer_variance, [0.4**2, 0.4**2]), rel=1e-4)
+
+
+def test_flags_are_centred_on_how_often_they_are_set() -> None:
+    given = rows(500)
+    belief = prior(given, NAMES, CODES, BANDIT)
+    assert belief.shift[belief.names.index("discount_depth:missing")] == pytest.approx(0.1)
+    assert columns_by_hand(belief, given)[:, :-2].mean(axis=0) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_candidate_scores_alike_in_every_batch() -> None:
@@ -226,6 +235,20 @@ def test_a_candidate_scores_alike_in_every_batch() -> None:
         )
         assert (own_mean == mean[chosen]).all()
         assert (own_sd == sd[chosen]).all()
+
+
+def test_what_all_offers_of_a_customer_share_is_no_doubt_between_them() -> None:
+    given = rows(500)
+    names = ("discount_depth", "recency_days", "segment_code")
+    belief = updated(prior(given, names, ("segment_code",), BANDIT), given, BANDIT)
+    others = given.features[:50].copy()
+    others[:, 1] = np.nan
+    others[:, 2] = 99  # of a segment that was never seen
+    offer = places(belief, given.offer_id[:50])
+    (_, sd), (_, of_strangers) = (
+        log_odds(belief, features, offer, BANDIT.offer_sd) for features in (given.features[:50], others)
+    )
+    assert of_strangers == pytest.approx(sd, rel=1e-5)
 
 
 def test_an_unseen_code_is_open_to_doubt() -> None:

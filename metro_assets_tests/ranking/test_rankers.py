@@ -120,10 +120,10 @@ def test_what_was_saved_and_loaded_scores_alike_to_the_bit(ranker: Ranker, valid
     assert again.save() == ranker.save()
 
 
-def test_files_are_text_that_no_pickle_reads(ranker: Ranker) -> None:
+def test_files_are_text_or_safetensors_that_no_pickle_reads(ranker: Ranker) -> None:
     for name, content in ranker.save().items():
-        assert name.endswith((".json", ".txt"))
-        assert "\0" not in content.decode("utf-8")
+        assert name.endswith((".json", ".txt", ".safetensors"))
+        assert name.endswith(".safetensors") or "\0" not in content.decode("utf-8")
         with pytest.raises((pickle.UnpicklingError, ValueError, IndexError, KeyError, EOFError)):
             pickle.loads(content)
 

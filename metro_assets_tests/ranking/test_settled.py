@@ -67,7 +67,7 @@ def coded(table: Table, impressions: pl.DataFrame) -> Relation:
     return table("training_examples", impressions, segment_code="FLOAT")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def learned(table: Table) -> Callable[..., dict[date, Belief]]:
     """Beliefs of consecutive run dates, the first from all history, the next each from the one before."""
 
@@ -87,18 +87,23 @@ def learned(table: Table) -> Callable[..., dict[date, Belief]]:
     return learn
 
 
+@pytest.fixture(scope="module")
+def whole(learned: Callable[..., dict[date, Belief]]) -> dict[date, Belief]:
+    """Beliefs of the run dates that know the whole log."""
+    return learned(log(), FIRST, LAST)
+
+
 def alike(one: Belief, other: Belief) -> bool:
     return belief_frame(one).equals(belief_frame(other))
 
 
-FIRST, LAST = START + 20 * DAY, START + 24 * DAY
+FIRST, LAST = START + 20 * DAY, START + 23 * DAY
 
 
 def test_nothing_of_the_run_date_or_later_moves_it_and_a_rerun_is_identical(
-    learned: Callable[..., dict[date, Belief]],
+    learned: Callable[..., dict[date, Belief]], whole: dict[date, Belief]
 ) -> None:
     impressions, redemptions = log()
-    whole = learned((impressions, redemptions), FIRST, LAST)
     known = (
         impressions.filter(pl.col("shown_date") < LAST).sample(fraction=1, shuffle=True, seed=2),
         redemptions.filter(pl.col("run_date") < LAST).sample(fraction=1, shuffle=True, seed=3),
@@ -108,10 +113,9 @@ def test_nothing_of_the_run_date_or_later_moves_it_and_a_rerun_is_identical(
 
 
 def test_an_impression_counts_on_the_one_day_on_which_its_horizon_has_passed(
-    learned: Callable[..., dict[date, Belief]],
+    learned: Callable[..., dict[date, Belief]], whole: dict[date, Belief]
 ) -> None:
     impressions, redemptions = log()
-    whole = learned((impressions, redemptions), FIRST, LAST)
     shown = FIRST - 4 * DAY
     without = learned((impressions.filter(pl.col("shown_date") != shown), redemptions), FIRST, LAST)
     settles = shown + RANKING.label_horizon_days * DAY
@@ -119,10 +123,9 @@ def test_an_impression_counts_on_the_one_day_on_which_its_horizon_has_passed(
 
 
 def test_a_redemption_that_becomes_known_late_changes_later_dates_only(
-    learned: Callable[..., dict[date, Belief]],
+    learned: Callable[..., dict[date, Belief]], whole: dict[date, Belief]
 ) -> None:
     impressions, redemptions = log()
-    whole = learned((impressions, redemptions), FIRST, LAST)
     chosen = redemptions.filter(pl.col("run_date") == FIRST - 6 * DAY)["redemption_id"][0]
     shown = impressions.filter(pl.col("impression_id") == chosen)["shown_date"][0]
     assert shown + RANKING.label_horizon_days * DAY <= FIRST + 2 * DAY
@@ -143,8 +146,8 @@ def test_a_redemption_that_becomes_known_late_changes_later_dates_only(
     assert far["delayed"] < far["never"] / 2
 
 
-def test_the_table_holds_the_whole_belief(learned: Callable[..., dict[date, Belief]]) -> None:
-    belief = learned(log(), FIRST, FIRST)[FIRST]
+def test_the_table_holds_the_whole_belief(whole: dict[date, Belief]) -> None:
+    belief = whole[FIRST]
     stored = belief_of(belief_frame(belief).sample(fraction=1, shuffle=True, seed=4))
     assert stored is not None
     assert (stored.names, stored.feature_names) == (belief.names, belief.feature_names)
@@ -164,13 +167,10 @@ def test_without_a_settled_impression_nothing_is_believed(table: Table) -> None:
     assert first_belief(examples, outcomes, START + 7 * DAY, RANKING, seed=1) is not None
 
 
-def test_offers_that_are_over_and_settled_are_let_go(table: Table, learned: Callable[..., dict[date, Belief]]) -> None:
-    frames = log()
-    belief = learned(frames, FIRST + 3 * DAY, FIRST + 3 * DAY)[FIRST + 3 * DAY]
+def test_offers_that_are_over_and_settled_are_let_go(table: Table, whole: dict[date, Belief]) -> None:
+    belief = whole[LAST]
     assert belief.offer_id.tolist() == [0, 1, 2, 10, 11, 12, 20, 21, 22]
     live = table("offers", [{"run_date": FIRST, "offer_id": 2}])
-    kept = kept_effects(
-        belief, table("training_examples", frames[0], segment_code="FLOAT"), live, FIRST + 3 * DAY, RANKING
-    )
+    kept = kept_effects(belief, coded(table, log()[0]), live, LAST, RANKING)
     # Of the third week some have settled and some have not.
     assert kept.offer_id.tolist() == [2, 20, 21, 22]

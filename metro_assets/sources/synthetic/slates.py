@@ -34,6 +34,7 @@ from metro_assets.vocabulary import OfferMechanic
 Flags = npt.NDArray[np.bool_]
 POLICY, EXPLORATION, HOLDOUT = 0, 1, 2
 """Codes of the arms, in the order of `ARM_SHARES`."""
+LOGGING_POLICY, EXPLORATION_POLICY = "logging-v1", "exploration-v1"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Slates:
     propensity: Floats
     due_customer: Integers
     due_arm: Integers
+    policy: str = LOGGING_POLICY
+    """Who chose the slates of the arm POLICY."""
 
 
 class Exposure:

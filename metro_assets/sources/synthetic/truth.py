@@ -9,6 +9,7 @@ first day; that a personal offer was used already is not known.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metro_assets.draws import quick_bits
-from metro_assets.pricing import PriceTiers, discount_depth
+from metro_assets.pricing import PriceTiers, discount_depth, margin_impact, unit_margin
 from metro_assets.sources.synthetic import behaviour_facts as facts
 from metro_assets.sources.synthetic.entities import Floats, Integers, LiveOffers
 from metro_assets.sources.synthetic.response import NOT_SHOWN, terms_of
@@ -24,6 +25,34 @@ from metro_assets.sources.synthetic.world import World
 
 Examination: TypeAlias = Callable[[int], Floats]
 """Probability that each pair's offer is known by an impression on a visit so many days ahead."""
+
+
+@dataclass(frozen=True)
+class _Needs:
+    """Pairs, arrays [n], and the repertoire rows that their offers cover, arrays [rows]."""
+
+    day: int
+    offers: LiveOffers
+    customer: Integers
+    offer: Integers
+    """Place of the pair's offer among those live."""
+    remaining: Integers
+    """Days of the horizon on which each live offer is valid, [O]."""
+    visit: Floats
+    first_visit: npt.NDArray[Any]
+    """Chance of a visit, of the first visit, on each day ahead, [horizon, C]."""
+    holds: npt.NDArray[np.bool_]
+    request: Integers
+    """Number of the pair of each row."""
+    row_offer: Integers
+    product: Integers
+    quantity: Floats
+    due: Floats
+    """Chance that the row's need falls due by the last visit of the horizon."""
+    keep: Floats
+    times: Floats
+    is_usable: npt.NDArray[np.bool_]
+    """The offer lowers the price of the row's product in the customer's store."""
 
 
 class Truth:
@@ -38,13 +67,14 @@ class Truth:
         customer_id: npt.NDArray[Any],
         offer_id: npt.NDArray[Any],
         position: npt.NDArray[Any] | None = None,
+        *,
+        is_shown: bool = True,
     ) -> Floats:
-        """Probability that an offer live on the day, shown on it at the position (default: the top), is redeemed."""
+        """Probability that an offer live on the day is redeemed, shown at the position (default: the top) or not."""
         customer = _index(customer_id)
         place = np.ones(len(customer), dtype=np.int64) if position is None else np.asarray(position, dtype=np.int64)
-        needed, caused = self._chances(
-            day.toordinal(), customer, np.asarray(offer_id), self._shown_on_the_day(customer, place)
-        )
+        examination = self._shown_on_the_day(customer, place) if is_shown else _never
+        needed, caused = self._chances(day.toordinal(), customer, np.asarray(offer_id), examination)
         result: Floats = 1.0 - (1.0 - needed[1]) * (1.0 - caused)
         return result
 
@@ -63,13 +93,18 @@ class Truth:
         day: date,
         customer_id: npt.NDArray[Any],
         offer_id: npt.NDArray[Any],
+        position: npt.NDArray[Any] | None = None,
         *,
         is_shown: bool,
     ) -> Floats:
-        """Probability that one of the offer's products is bought in the horizon, with the offer shown or without."""
+        """Probability that one of the offer's products is bought in the horizon, with the offer shown or without.
+
+        Shown is at the position, by default the top.
+        """
         customer = _index(customer_id)
-        at_top = self._shown_on_the_day(customer, np.ones(len(customer), dtype=np.int64))
-        needed, caused = self._chances(day.toordinal(), customer, np.asarray(offer_id), at_top)
+        place = np.ones(len(customer), dtype=np.int64) if position is None else np.asarray(position, dtype=np.int64)
+        examination = self._shown_on_the_day(customer, place)
+        needed, caused = self._chances(day.toordinal(), customer, np.asarray(offer_id), examination)
         result: Floats = 1.0 - (1.0 - needed[0]) * (1.0 - caused) if is_shown else needed[0]
         return result
 
@@ -110,10 +145,58 @@ class Truth:
             raise ValueError("every offer must be live on the day")
         return place
 
+    def margin_change_ron(self, day: date, customer_id: npt.NDArray[Any], offer_id: npt.NDArray[Any]) -> Floats:
+        """Expected change of the margin within the horizon by showing an offer live on the day at the top, RON.
+
+        An additional purchase brings its margin. A needed line that takes the offer, and would not have taken it
+        unprompted, costs what the offer gives up (`pricing.margin_impact`), once or as often as it may be redeemed.
+        """
+        moment, customer, offers_asked = day.toordinal(), _index(customer_id), np.asarray(offer_id)
+        if not len(customer):
+            return np.empty(0)
+        needs = self._needs(moment, customer, offers_asked)
+        shown = self._shown_on_the_day(customer, np.ones(len(customer), dtype=np.int64))
+        informed = self._aware(needs, shown) - self._aware(needs, lambda _: np.zeros(len(customer)))
+        offers, request = needs.offers, needs.request
+        is_single = offers.maximum_redemptions[needs.row_offer] == 1
+        occasions = np.where(is_single, 1.0 - (1.0 - needs.keep) ** needs.times, needs.keep * needs.times)
+        redeemed = np.where(needs.is_usable, needs.due * occasions * informed[request], 0.0)
+        given_up = self._margins(needs, needs.product, needs.row_offer, needs.quantity)[1] * needs.quantity
+        caused = self._caused_where_it_holds(needs, shown)
+        quantity = self._world.response.trial_quantity(offers, needs.offer, customer)
+        gained = self._margins(needs, offers.anchor[needs.offer], needs.offer, quantity)[0] * quantity
+        change: Floats = caused * gained + np.bincount(request, redeemed * given_up, minlength=len(customer))
+        return change
+
+    def _margins(self, needs: _Needs, product: Integers, offer: Integers, quantity: Floats) -> tuple[Floats, Floats]:
+        """Margin per unit with the offer and its change by the offer, RON, at the prices of the day."""
+        offers = needs.offers
+        tiers, cost_ron = self._world.response.prices(needs.day)
+        gift = offers.frame["gift_product_id"].fill_null(0).to_numpy().astype(np.int64)
+        gift_cost_ron = np.where(gift > 0, cost_ron[gift - 1], np.nan)[offer]
+        terms, funding_share = terms_of(offers.terms, offer), offers.funding_share[offer]
+        at_product = PriceTiers(*(values[product] for values in tiers))
+        return (
+            unit_margin(quantity, at_product, terms, cost_ron[product], funding_share, gift_cost_ron),
+            margin_impact(quantity, at_product, terms, funding_share, gift_cost_ron),
+        )
+
     def _chances(
         self, day: int, customer: Integers, offer_id: Integers, examination: Examination
     ) -> tuple[tuple[Floats, Floats], Floats]:
         """Per pair: chance of needing a product of the offer, of needing it under the offer; of a caused purchase."""
+        needs = self._needs(day, customer, offer_id)
+        uses = np.where(needs.is_usable, self._aware(needs, examination)[needs.request], 0.0)
+        bought = needs.due * (1.0 - (1.0 - needs.keep) ** needs.times)
+        redeemed = needs.due * (1.0 - (1.0 - needs.keep * uses) ** needs.times)
+        chances = tuple(
+            1.0 - np.exp(np.bincount(needs.request, np.log1p(-np.minimum(chance, 1 - 1e-9)), minlength=len(customer)))
+            for chance in (bought, redeemed)
+        )
+        return (chances[0], chances[1]), self._caused_where_it_holds(needs, examination)
+
+    def _needs(self, day: int, customer: Integers, offer_id: Integers) -> _Needs:
+        """What the customers of the pairs are going to need of the products that each pair's offer covers."""
         offers = self._world.exposure.offers(day)
         offer = self._places(day, offer_id)
         remaining = np.minimum(self._horizon, offers.valid_to_day - day + 1)
@@ -123,35 +206,49 @@ class Truth:
         order = np.argsort(code, kind="stable")
         row, row_offer, request = self._covering_rows(offers, customer, code, order)
         holder = customer[request]
-        due = self._due_by_horizon(day, row, holder, last, remaining[row_offer])
-        attention = self._world.latents.attention[customer]
-        examinations = [examination(ahead) for ahead in range(self._horizon)]
-        examined, weight = np.zeros(len(customer)), np.full(len(customer), 1e-9)
-        for ahead, known in enumerate(examinations):
-            share = np.where(ahead < remaining[offer], first[ahead, customer], 0.0)
-            examined, weight = examined + share * known, weight + share
-        examined = examined / weight
-        aware = self._world.response.awareness(examined, attention, offers.is_personal[offer])
         repertoire = self._world.latents.repertoire
         product = repertoire.product[row]
-        keep = self._world.demand.keep_share(day)[self._world.catalogue.category[product]].astype(np.float64)
         tiers, _ = self._world.response.prices(day)
-        depth = discount_depth(
-            np.maximum(np.rint(repertoire.quantity[row].astype(np.float64)), 1.0),
-            PriceTiers(*(values[product] for values in tiers)),
-            terms_of(offers.terms, row_offer),
-        )
+        quantity = np.maximum(np.rint(repertoire.quantity[row].astype(np.float64)), 1.0)
+        at_product = PriceTiers(*(values[product] for values in tiers))
+        depth = discount_depth(quantity, at_product, terms_of(offers.terms, row_offer))
         holds = offers.holds_in_store[offer, self._world.businesses.store_id[customer]]
-        uses = np.where((depth > facts.LEAST_DEPTH) & holds[request], aware[request], 0.0)
-        times = np.maximum(repertoire.frequency[row] * remaining[row_offer] * visit.mean(axis=0)[holder], 1.0)
-        bought = due * (1.0 - (1.0 - keep) ** times)
-        redeemed = due * (1.0 - (1.0 - keep * uses) ** times)
-        needs = tuple(
-            1.0 - np.exp(np.bincount(request, np.log1p(-np.minimum(chance, 1 - 1e-9)), minlength=len(customer)))
-            for chance in (bought, redeemed)
+        return _Needs(
+            day=day,
+            offers=offers,
+            customer=customer,
+            offer=offer,
+            remaining=remaining,
+            visit=visit,
+            first_visit=first,
+            holds=holds,
+            request=request,
+            row_offer=row_offer,
+            product=product.astype(np.int64),
+            quantity=quantity,
+            due=self._due_by_horizon(day, row, holder, last, remaining[row_offer]),
+            keep=self._world.demand.keep_share(day)[self._world.catalogue.category[product]].astype(np.float64),
+            times=np.maximum(repertoire.frequency[row] * remaining[row_offer] * visit.mean(axis=0)[holder], 1.0),
+            is_usable=(depth > facts.LEAST_DEPTH) & holds[request],
         )
-        caused = self._caused(day, offers, customer, offer, examinations, visit, remaining)
-        return (needs[0], needs[1]), caused * holds
+
+    def _aware(self, needs: _Needs, examination: Examination) -> Floats:
+        """Chance that the offer is known on the first visit, per pair."""
+        offers, customer, offer = needs.offers, needs.customer, needs.offer
+        examined, weight = np.zeros(len(customer)), np.full(len(customer), 1e-9)
+        for ahead in range(self._horizon):
+            share = np.where(ahead < needs.remaining[offer], needs.first_visit[ahead, customer], 0.0)
+            examined, weight = examined + share * examination(ahead), weight + share
+        attention = self._world.latents.attention[customer]
+        return self._world.response.awareness(examined / weight, attention, offers.is_personal[offer])
+
+    def _caused_where_it_holds(self, needs: _Needs, examination: Examination) -> Floats:
+        """Chance of a caused purchase, per pair; none where the offer does not hold in the customer's store."""
+        examinations = [examination(ahead) for ahead in range(self._horizon)]
+        caused = self._caused(
+            needs.day, needs.offers, needs.customer, needs.offer, examinations, needs.visit, needs.remaining
+        )
+        return caused * needs.holds
 
     def _visit_chances(self, visit: Floats) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Chance that each day is the last visit, for horizons 1..h [h, h, C]; that it is the first [h, C]."""
@@ -238,6 +335,11 @@ class Truth:
             chance = world.response.caused_probability(depth, examined, taste, world.latents.sensitivity[customer])
             none *= 1.0 - np.where(ahead < remaining[offer], visit[ahead, customer] * chance, 0.0)
         return 1.0 - none
+
+
+def _never(ahead: int) -> Floats:
+    """No impression at any time."""
+    return np.zeros(1)
 
 
 def _index(customer_id: npt.NDArray[Any]) -> Integers:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from metro_assets.sources.synthetic.demand import Demand
 from metro_assets.sources.synthetic.entities import CHANNELS, Integers
 from metro_assets.sources.synthetic.latent import build_latents
 from metro_assets.sources.synthetic.response import Purchases, Response
-from metro_assets.sources.synthetic.slates import EXPLORATION, Exposure, Slates
+from metro_assets.sources.synthetic.slates import EXPLORATION, EXPLORATION_POLICY, Exposure, Slates
 from metro_assets.sources.synthetic.visits import Visits
 from metro_assets.vocabulary import Arm, Channel
 
@@ -45,10 +46,18 @@ class World:
         self.latents = build_latents(self.catalogue, self.businesses, seed, self.first_day)
         self.visits = Visits(self.businesses, self.latents, seed)
         self.demand = Demand(self.catalogue, self.businesses, self.latents, self.visits, seed, self.first_day)
-        self.exposure = Exposure(self.catalogue, self.businesses, self.latents, self.visits, seed, sizes.live_offers)
-        self.response = Response(
-            self.catalogue, self.businesses, self.latents, self.visits, self.demand, self.exposure, seed
-        )
+        self.live_offers = sizes.live_offers
+        self.exposure = Exposure(self.catalogue, self.businesses, self.latents, self.visits, seed, self.live_offers)
+        self.response = self._response_to(self.exposure)
+
+    def shown_by(self, exposure: Exposure) -> Self:
+        """The same world in which another exposure says who is shown what: every other draw is the same."""
+        other = copy(self)
+        other.exposure, other.response = exposure, self._response_to(exposure)
+        return other
+
+    def _response_to(self, exposure: Exposure) -> Response:
+        return Response(self.catalogue, self.businesses, self.latents, self.visits, self.demand, exposure, self.seed)
 
     def customers(self) -> Frame:
         """The table customers: all who register within two years of the start, with their date of registration."""
@@ -167,7 +176,7 @@ class World:
         place = np.searchsorted(offers.offer_id, slates.offer_id)
         today = pa.array(np.full(len(slates.customer), day - _EPOCH, dtype=np.int32), type=pa.date32())
         due_today = pa.array(np.full(len(slates.due_customer), day - _EPOCH, dtype=np.int32), type=pa.date32())
-        policy = np.array(["logging-v1", "exploration-v1"])[(slates.arm == EXPLORATION).astype(np.int64)]
+        policy = np.array([slates.policy, EXPLORATION_POLICY])[(slates.arm == EXPLORATION).astype(np.int64)]
         impressions = pa.table(
             {
                 "impression_id": day * EVENT_SLOTS + np.arange(len(slates.customer)),

@@ -1,0 +1,216 @@
+"""One run date of one policy, by the functions that the pipeline's assets call; only for the customers who are due.
+
+The pool and the features of the pairs are made for those customers alone: a customer's pool does not depend on who
+else is asked (a property under test). What the loop does not need is left out: reasons, price tags, publication, drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import TypeAlias
+
+import polars as pl
+
+from metro_assets.candidates.market import open_market
+from metro_assets.candidates.pool import pool
+from metro_assets.config import Features, Settings
+from metro_assets.experiments.opening import Opening
+from metro_assets.features.customers import (
+    features_of_customers,
+    moments_of_day,
+    purchases_by_product,
+    spend_at,
+)
+from metro_assets.features.offers import features_of_offers
+from metro_assets.features.pairs import features_of_pairs, sums_at
+from metro_assets.features.training import History, Served, examples, examples_as_served
+from metro_assets.features.windows import known_before
+from metro_assets.ranking.examples import with_customer_codes, with_offer_codes
+from metro_assets.ranking.protocol import Scorer
+from metro_assets.ranking.scoring import score_pool
+from metro_assets.selection import policies
+from metro_assets.selection.rules import WEEK_DAYS, eligible_candidates, judged_candidates
+from metro_assets.sql import Relation, dated, on_date, query, stored, values
+from metro_assets.vocabulary import (
+    CUSTOMER_FEATURES,
+    FURTHER_INTERACTION_FEATURES,
+    INTERACTION_FEATURES,
+)
+
+STATE_TABLES = ("daily_prices", "offers", "offer_products", "offer_audience")
+SERVED_TABLES = ("customer_products", "customer_features", "offer_features")
+_FEATURES = "metro_assets.features"
+
+
+Pairs: TypeAlias = Callable[[Opening, Relation], pl.DataFrame]
+"""Gives the rows of `scored_candidates` of pairs: customer_id, offer_id and run_date."""
+
+
+def opened_tables(opening: Opening, settings: Features) -> None:
+    """Write customer_products, customer_features and offer_features of the run date, unless they are there."""
+    window, run_date, warehouse = settings.window_days, opening.run_date, opening.warehouse
+    customers, products = opening.whole("customers"), opening.whole("products")
+    order_items = opening.days("order_items", -window, -1)
+
+    def keep(table: str, rows: Relation | pl.DataFrame) -> None:
+        warehouse.write(table, run_date, rows, opening.connection)
+
+    if not warehouse.exists("customer_products", run_date):
+        keep("customer_products", dated(purchases_by_product(order_items, customers, run_date, settings), run_date))
+    if not warehouse.exists("customer_features", run_date):
+        moments = moments_of_day(customers, run_date, settings)
+        spend = spend_at(opening.days("customer_products"), products, run_date)
+        features = features_of_customers(moments, spend, opening.days("orders", -window, -1))
+        keep("customer_features", dated(features.select("customer_id", *CUSTOMER_FEATURES), run_date))
+    if not warehouse.exists("offer_features", run_date):
+        of_offers = features_of_offers(
+            opening.days("offers"),
+            opening.days("offers", -window, 0),
+            opening.days("offer_products"),
+            opening.days("daily_prices"),
+            products,
+            order_items,
+            opening.days("impressions", -window, -1),
+            opening.days("redemptions", -window, -1),
+            settings,
+        )
+        keep("offer_features", of_offers.drop("category", "valid_to_date").rename({"as_of_date": "run_date"}))
+
+
+def training_rows(opening: Opening, run_dates: Sequence[date], settings: Features) -> Iterator[tuple[date, Relation]]:
+    """Training examples of run dates up to the opening, in one pass over the history."""
+    made = stored(examples(_history(opening, len(run_dates), settings), run_dates, settings))
+    for run_date in run_dates:
+        yield run_date, on_date(made, run_date)
+
+
+def training_rows_as_served(opening: Opening, settings: Features) -> Relation:
+    """Training examples of the run date, from the tables that were served the day before."""
+    served = Served(*(opening.days(table, -1, -1) for table in SERVED_TABLES))
+    return examples_as_served(_history(opening, 1, settings), served, opening.run_date, settings)
+
+
+def _history(opening: Opening, days: int, settings: Features) -> History:
+    first = -settings.window_days - days
+    return History(
+        customers=opening.whole("customers"),
+        products=opening.whole("products"),
+        offers=opening.days("offers", first, -1),
+        offer_products=opening.days("offer_products", -days, -1),
+        daily_prices=opening.days("daily_prices", -days, -1),
+        orders=opening.days("orders", first, -2),
+        order_items=opening.days("order_items", first, -2),
+        impressions=opening.days("impressions", first, -1),
+        redemptions=opening.days("redemptions", first, -2),
+    )
+
+
+def scored_by(policy: str, scorer: Scorer, settings: Settings) -> Pairs:
+    """Scores of pairs by what a policy has learned."""
+
+    def scored(opening: Opening, candidates: Relation) -> pl.DataFrame:
+        return score_pool(
+            {policy: scorer},
+            pair_features(opening, candidates, settings.features),
+            with_customer_codes(opening.days("customer_features"), opening.whole("customers")),
+            with_offer_codes(opening.days("offer_features"), opening.days("offers"), opening.days("offer_products")),
+            threads=1,
+        )
+
+    return scored
+
+
+def pair_features(opening: Opening, candidates: Relation, settings: Features) -> Relation:
+    """The interaction features of candidates, as `interaction_features` has them."""
+    customers, run_date = opening.whole("customers"), opening.run_date
+    moments = moments_of_day(customers, run_date, settings)
+    features = features_of_pairs(
+        query(_FEATURES, "candidate_pairs", candidate_pool=candidates),
+        moments,
+        sums_at(
+            run_date,
+            moments,
+            opening.days("customer_products"),
+            opening.days("offer_products"),
+            opening.whole("products"),
+            customers,
+        ),
+        known_before(opening.days("redemptions", -settings.window_days, -1), run_date, settings.window_days),
+        customers,
+        query(
+            _FEATURES,
+            "described_offers",
+            offers=opening.days("offers"),
+            offer_features=opening.days("offer_features"),
+        ),
+        settings,
+    )
+    return stored(features.select("customer_id", "offer_id", *INTERACTION_FEATURES, *FURTHER_INTERACTION_FEATURES))
+
+
+def candidates_of(opening: Opening, customer_ids: Sequence[int], settings: Settings) -> Relation:
+    """The candidate pool of some customers, as `candidate_pool` has it."""
+    market = open_market(
+        opening.run_date,
+        opening.whole("customers"),
+        opening.days("offers"),
+        opening.days("offer_products"),
+        opening.days("offer_audience"),
+        opening.days("offer_features"),
+        opening.days("customer_products"),
+        opening.whole("products"),
+        opening.days("product_vectors"),
+        opening.days("customer_vectors"),
+    )
+    due = pl.DataFrame({"customer_id": customer_ids}, schema={"customer_id": pl.Int32})
+    of_due = replace(
+        market, customer_shelves=stored(query(__package__, "of_due", rows=market.customer_shelves, due=due))
+    )
+    return stored(dated(pool(of_due, opening.run_date, settings.candidates), opening.run_date))
+
+
+def score_candidates(
+    opening: Opening, candidates: Relation, explored: pl.DataFrame, score: Pairs
+) -> tuple[Relation, pl.DataFrame]:
+    """Scores of the candidates and of the random slates, as `scored_candidates` has them; and those of the slates.
+
+    Parameters
+    ----------
+    explored : customer_id, offer_id, position and propensity of the slates that the arm EXPLORATION sees.
+    """
+    asked = query(
+        __package__,
+        "asked_pairs",
+        candidates=candidates,
+        explored=explored,
+        parameters=values(run_date=opening.run_date),
+    )
+    scored = score(opening, stored(asked)).with_columns(pl.col("algorithm").cast(pl.String))
+    of_slates = explored.join(
+        scored.select("customer_id", "offer_id", "score"), on=["customer_id", "offer_id"], how="left"
+    )
+    return opening.connection.from_arrow(scored.to_arrow()), of_slates.sort("customer_id", "position")
+
+
+def choose(
+    opening: Opening, candidates: Relation, scored: Relation, settings: Settings, seed: int, least_score: float
+) -> pl.DataFrame:
+    """The slates of the candidates' customers, by customer and rank: offer_id, score and propensity."""
+    eligible = query(
+        __package__, "of_candidates", scored=scored, candidates=candidates, parameters=values(least_score=least_score)
+    )
+    judged = judged_candidates(
+        stored(eligible),
+        opening.days("offers"),
+        opening.whole("customers"),
+        opening.days("impressions", -WEEK_DAYS + 1, -1),
+        opening.days("redemptions", -settings.selection.redemption_days, -1),
+        opening.run_date,
+        settings.selection,
+    )
+    chosen: pl.DataFrame = policies.choose(
+        eligible_candidates(judged), opening.run_date, settings.selection, seed, threads=1
+    ).pl()
+    return chosen.select("customer_id", "rank", "offer_id", "score", "propensity").sort("customer_id", "rank")

@@ -1,0 +1,4 @@
+-- the rows of the customers who are due
+select rows.*
+from rows
+semi join due using (customer_id)

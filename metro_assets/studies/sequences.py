@@ -98,9 +98,8 @@ def main(
     }
     for name, score in networks.items():
         of_validation, of_test = score(validation), score(test)
-        weight = max(
-            WEIGHTS, key=lambda share, own=of_validation: _mean_ndcg(validation, _mixed(validation, own, share))
-        )
+        found = [_mean_ndcg(validation, _mixed(validation, of_validation, weight)) for weight in WEIGHTS]
+        weight = WEIGHTS[int(np.argmax(found))]
         scores[name] = of_test
         scores[f"{name} + {weight:g} x ln frequency"] = _mixed(test, of_test, weight)
     for name, order in scores.items():

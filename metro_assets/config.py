@@ -33,6 +33,7 @@ API_KEYS_VARIABLE = "METRO_API_KEYS"
 LIBRARIES: dict[Algorithm | Strategy, tuple[str, ...]] = {
     Strategy.EMBEDDING: ("gensim", "safetensors", "faiss"),
     Algorithm.WIDE_DEEP: ("torch", "safetensors"),
+    Algorithm.SASREC: ("torch", "safetensors"),
 }
 """What an algorithm or a strategy needs beyond the plain installation."""
 WITH_LIBRARIES = "metro-assets[phase2]"
@@ -40,6 +41,7 @@ SERVABLE = (
     Algorithm.LOGISTIC,
     Algorithm.BOOSTED_TREES,
     Algorithm.WIDE_DEEP,
+    Algorithm.SASREC,
     Algorithm.UPLIFT,
     Algorithm.THOMPSON,
 )
@@ -244,6 +246,40 @@ class Ranking(Section):
         return self.train_days + self.validation_days + self.test_days
 
 
+class Sequences(Section):
+    """What a customer buys next: SASRec and BERT4Rec over baskets in time."""
+
+    network: Literal["sasrec", "bert4rec"] = Field("sasrec", description="which of the two gives next_item_score")
+    history_days: int = Field(90, ge=2, description="days of purchases before a moment that a network learns or reads")
+    target_days: int = Field(
+        28, ge=1, description="days before the validation days whose baskets are learned; earlier ones are their past"
+    )
+    most_baskets: int = Field(64, ge=2, description="newest baskets of a customer that are read at a time")
+    maximum_customers: int = Field(
+        10_000, ge=1, description="customers to learn from; beyond it, they are sampled uniformly"
+    )
+    dimension: int = Field(64, ge=4, description="length of the vectors of products and baskets")
+    blocks: int = Field(1, ge=1, description="layers of attention")
+    heads: int = Field(2, ge=1, description="heads of attention; a divisor of dimension")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of values left out while learning")
+    learning_rate: float = Field(0.003, gt=0, description="step of Adam")
+    batch_customers: int = Field(32, ge=1, description="customers per step")
+    maximum_epochs: int = Field(20, ge=1, description="most passes over the customers")
+    patience_epochs: int = Field(2, ge=1, description="passes without a better validation loss before the end")
+    validation_days: int = Field(7, ge=1, description="days before the cut-off that stop the learning early")
+    hidden_share: float = Field(0.2, gt=0, lt=1, description="baskets that BERT4Rec hides while learning")
+    sampled_products: int = Field(
+        1_024,
+        ge=1,
+        description="products drawn per step by their popularity for the softmax, corrected for how they were drawn",
+    )
+    full_softmax_products: int = Field(
+        3_000, ge=1, description="products up to which the softmax is over all of them rather than over drawn ones"
+    )
+    customers_per_range: int = Field(2_000, ge=1, description="customers whose baskets are read at a time")
+    customers_per_block: int = Field(512, ge=1, description="customers scored at a time; bounds memory")
+
+
 class Uplift(Section):
     """Learning what an offer changes, from randomised moments; windows count back from the newest settled one."""
 
@@ -401,6 +437,7 @@ class Settings(BaseSettings):
     features: Features = Field(default_factory=Features, description="point-in-time features")
     candidates: Candidates = Field(default_factory=Candidates, description="retrieval")
     embeddings: Embeddings = Field(default_factory=Embeddings, description="product and customer vectors")
+    sequences: Sequences = Field(default_factory=Sequences, description="what a customer buys next")
     ranking: Ranking = Field(default_factory=Ranking, description="rankers")
     uplift: Uplift = Field(default_factory=Uplift, description="incremental effect of offers")
     selection: Selection = Field(default_factory=Selection, description="the ten offers")

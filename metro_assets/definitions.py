@@ -9,6 +9,7 @@ import metro_assets.features.assets
 import metro_assets.monitoring.assets
 import metro_assets.ranking.assets
 import metro_assets.selection.assets
+import metro_assets.sequences.assets
 import metro_assets.serving.assets
 import metro_assets.sources.assets
 from metro_assets.config import load_settings
@@ -21,6 +22,7 @@ STAGES = {
     "features": metro_assets.features.assets,
     "embeddings": metro_assets.embeddings.assets,
     "candidates": metro_assets.candidates.assets,
+    "sequences": metro_assets.sequences.assets,
     "ranking": metro_assets.ranking.assets,
     "selection": metro_assets.selection.assets,
     "serving": metro_assets.serving.assets,

@@ -13,6 +13,7 @@ STAGES = (
     "features",
     "embeddings",
     "candidates",
+    "sequences",
     "ranking",
     "selection",
     "serving",

@@ -29,7 +29,7 @@ from metro_assets.orchestration.partitions import daily
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.tables import Warehouse
 
-MODELS = {"product2vec", "champion"} | {f"{algorithm}_ranker" for algorithm in Ranking().algorithms}
+MODELS = {"product2vec", "next_item_model", "champion"} | {f"{algorithm}_ranker" for algorithm in Ranking().algorithms}
 """Assets that are kept in the model store, not as tables."""
 GRAPH = defs.resolve_asset_graph()
 BUCHAREST = ZoneInfo(TIME_ZONE)
@@ -38,6 +38,8 @@ ONE_DATE = MODELS | {
     "product_vectors",
     "customer_vectors",
     "bandit_posterior",
+    "next_item_scores",
+    "next_item_examples",
     "holdout_scores",
     "scored_candidates",
     "drift_log",
@@ -86,6 +88,8 @@ STATE_WINDOWS = {
     "bandit_posterior": {"training_examples": (-61, 0), "bandit_posterior": (-1, -1)},
     "wide_deep_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
+    "sasrec_ranker": {"training_examples": (-61, 0)},
+    "next_item_examples": {"training_examples": (-61, -6), "offer_products": (-62, -7)},
     "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
     "promotion_gates": {"holdout_scores": (-6, 0)},
@@ -116,6 +120,10 @@ EVENT_WINDOWS = {
     "wide_deep_ranker": {"redemptions": (-62, -1)},
     "bandit_posterior": {"redemptions": (-62, -1)},
     "thompson_ranker": {"redemptions": (-62, -1)},
+    "sasrec_ranker": {"redemptions": (-62, -1)},
+    "next_item_model": {"order_items": (-62 - 90, -63)},
+    "next_item_scores": {"order_items": (-90, -1)},
+    "next_item_examples": {"order_items": (-62 - 90, -8)},
     "policy_estimates": {"assignments": (-13, -7), "impressions": (-13, -7), "redemptions": (-13, -1)},
     "recommendations": {"impressions": (-6, -1), "redemptions": (-60, -1), "web_visits": (-7, -1)},
     "recommendation_shortfalls": {"impressions": (-6, -1), "redemptions": (-60, -1)},
@@ -236,7 +244,8 @@ def test_the_windows_of_an_asset_are_those_of_the_domain(name: str) -> None:
         else:
             first, last = STATE_WINDOWS.get(name, {}).get(parent, (0, 0))
             assert last <= 0
-        expected = [run_date + timedelta(days=offset) for offset in range(first, last + 1)]
+        window = [run_date + timedelta(days=offset) for offset in range(first, last + 1)]
+        expected = [day for day in window if day >= load_settings().calendar_start]
         assert upstream_dates(name, parent, run_date) == expected, f"{name} <- {parent}"
 
 
@@ -299,6 +308,8 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "interaction_features",
         "candidate_margins",
         "bandit_posterior",
+        "next_item_scores",
+        "next_item_examples",
         "recommendation_shortfalls",
         "promotion_gates",
         "drift_log",

@@ -27,18 +27,14 @@ def run_experiment(
     ------
     ConfigurationError : an unknown policy, a source without a truth, a name that stands for another experiment.
     """
-    from metro_assets.experiments.plan import plan_experiment
+    from metro_assets.experiments.plan import plan_experiment, playable
     from metro_assets.experiments.play import finished_days
     from metro_assets.experiments.racing import race
     from metro_assets.experiments.report import short_rows, write_report
     from metro_assets.experiments.results import results
     from metro_assets.experiments.scoreboard import scoreboard
 
-    asked = (
-        [text.strip() for text in policies.split(",") if text.strip()]
-        if policies
-        else list(settings.ranking.algorithms)
-    )
+    asked = [text.strip() for text in policies.split(",") if text.strip()] if policies else playable(settings)
     plan = plan_experiment(settings, asked, days, seeds, start, experiment)
     total = len(plan.seeds) * len(plan.policies) * plan.days
     console.print(

@@ -14,9 +14,12 @@ from typing import Any
 from metro_assets.config import ConfigurationError, Engine, Settings, Sizes, today
 from metro_assets.sources.synthetic.world import World
 from metro_assets.storage.tables import Warehouse
+from metro_assets.vocabulary import Algorithm
 
 CONTROL, RANDOM, ORACLE = "no_offer", "random", "oracle"
 ALWAYS = (CONTROL, RANDOM, ORACLE)
+NOT_PLAYED = {Algorithm.SASREC}
+"""Reads what a network of purchase sequences says, and the twin fits none."""
 """In every race: nothing is shown; lots among the eligible candidates; the true expected margin."""
 PLAN_FILE = "experiment.json"
 _BOUND_SECTIONS = {"sizes", "features", "candidates", "ranking", "selection", "experiments"}
@@ -92,7 +95,7 @@ def plan_experiment(
             f"the twin needs the synthetic world: nobody knows what the customers of {settings.source_folder} would "
             "have done without an offer; leave source = files out, or name another folder with --warehouse"
         )
-    known = [str(algorithm) for algorithm in settings.ranking.algorithms]
+    known = playable(settings)
     if unknown := [policy for policy in policies if policy not in {*known, *ALWAYS}]:
         raise ConfigurationError(
             f"--policies {','.join(unknown)}: no such policy; choose from {', '.join(known)} "
@@ -115,6 +118,11 @@ def plan_experiment(
     )
     _refuse_another_experiment(plan, before)
     return plan
+
+
+def playable(settings: Settings) -> list[str]:
+    """The algorithms that may be in the race: those that are fitted every day, but for what the twin does not fit."""
+    return [str(algorithm) for algorithm in settings.ranking.algorithms if algorithm not in NOT_PLAYED]
 
 
 def pin_plan(plan: Plan) -> None:

@@ -18,7 +18,15 @@ from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.ranking import pictures
 from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
-from metro_assets.ranking.examples import labelled, why_unfit, windows_before, with_customer_codes, with_offer_codes
+from metro_assets.ranking.examples import (
+    labelled,
+    why_unfit,
+    windows_before,
+    with_customer_codes,
+    with_next_item,
+    with_next_item_examples,
+    with_offer_codes,
+)
 from metro_assets.ranking.fitting import (
     SUSPICIOUS_AUC_WITHIN_LISTS,
     choose,
@@ -44,6 +52,7 @@ it was promoted through the gate, and where it fails the day goes on without it.
 COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
 """Fitted anew once a week, not every day."""
 READS_CODES = {Algorithm.WIDE_DEEP, Algorithm.THOMPSON}
+READS_SEQUENCES = {Algorithm.SASREC}
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
 OUTCOMES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 1, -1)
 TODAY = days(0, 0)
@@ -56,6 +65,7 @@ POOL_TABLES = (
     "offer_products",
     "candidate_margins",
 )
+SEQUENCE_TABLES = ("next_item_scores",) if READS_SEQUENCES & set(ALGORITHMS) else ()
 MAY_BE_UNFIT = RANKING.without_model == "retrieval"
 
 
@@ -69,6 +79,7 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
             "training_examples": EXAMPLES,
             "redemptions": OUTCOMES,
             **(described if algorithm in READS_CODES else {}),
+            **({"next_item_examples": TODAY} if algorithm in READS_SEQUENCES else {}),
             **({"bandit_posterior": TODAY} if algorithm is Algorithm.THOMPSON else {}),
         },
         partitions_def=daily,
@@ -96,6 +107,8 @@ def _ranker_asset(algorithm: Algorithm, kind: str) -> dg.AssetsDefinition:
         if algorithm in READS_CODES:
             rows = with_offer_codes(rows, descriptions["offers"], descriptions["offer_products"])
             rows = with_customer_codes(rows, descriptions["customers"])
+        if algorithm in READS_SEQUENCES:
+            rows = with_next_item_examples(rows, descriptions["next_item_examples"])
         rows = rows.materialize()
         if MAY_BE_UNFIT and (why := why_unfit(rows, run_date, settings.ranking)):
             return dg.MaterializeResult(metadata={"not fitted": why})
@@ -232,7 +245,7 @@ def holdout_scores(context: dg.AssetExecutionContext, models: dg.ResourceParam[M
 
 
 @table_asset(
-    ins=dict.fromkeys(POOL_TABLES, TODAY),
+    ins=dict.fromkeys((*POOL_TABLES, *SEQUENCE_TABLES), TODAY),
     deps=["champion"],
     kinds=("lightgbm",),
     takes_range=False,
@@ -249,6 +262,7 @@ def scored_candidates(
     customers: duckdb.DuckDBPyRelation,
     settings: dg.ResourceParam[Settings],
     models: dg.ResourceParam[ModelStore],
+    **sequences: duckdb.DuckDBPyRelation,
 ) -> pl.DataFrame:
     """Every algorithm scores the whole pool; a champion that a person put back stands in for its ranker's newer fit."""
     run_date = date.fromisoformat(context.partition_key)
@@ -261,9 +275,14 @@ def scored_candidates(
         files = models.load(version.name, version.run_date)
         if scorer := _attempted(algorithm, context, partial(load_scorer, algorithm, files)):
             scorers[str(algorithm)] = scorer
+    pairs = interaction_features
+    if sequences:
+        pairs = with_next_item(pairs, sequences["next_item_scores"])
+    if Algorithm.UPLIFT in scorers:
+        pairs = with_margins(pairs, candidate_margins)
     scored = score_pool(
         scorers,
-        with_margins(interaction_features, candidate_margins) if Algorithm.UPLIFT in scorers else interaction_features,
+        pairs,
         with_customer_codes(customer_features, customers),
         with_offer_codes(offer_features, offers, offer_products),
         settings.engine.threads,

@@ -128,6 +128,16 @@ def with_offer_codes(rows: Relation, offers: Relation, offer_products: Relation)
     return query(__package__, "with_offer_codes", described=rows, offers=offers, offer_products=offer_products)
 
 
+def with_next_item(rows: Relation, next_item_scores: Relation) -> Relation:
+    """Candidates with `next_item_score`; null where the model of purchase sequences says nothing."""
+    return query(__package__, "with_next_item", described=rows, signals=next_item_scores)
+
+
+def with_next_item_examples(rows: Relation, next_item_examples: Relation) -> Relation:
+    """Impressions with `next_item_score` as it was when each was shown; null where the model says nothing."""
+    return query(__package__, "with_next_item_examples", described=rows, signals=next_item_examples)
+
+
 def load_examples(
     labelled_rows: Relation,
     window: tuple[date, date],

@@ -31,6 +31,7 @@ RANKERS: dict[Algorithm, str] = {
     Algorithm.BOOSTED_TREES: "metro_assets.ranking.boosted_trees:BoostedTreesRanker",
     Algorithm.WIDE_DEEP: "metro_assets.ranking.wide_deep:WideDeepRanker",
     Algorithm.THOMPSON: "metro_assets.ranking.bayesian_logistic:BayesianLogisticRanker",
+    Algorithm.SASREC: "metro_assets.ranking.sasrec:SequenceRanker",
 }
 """Every ranker's class by the name that the tables carry; imported when it is asked for, for some need much."""
 SCORERS: dict[Algorithm, str] = {

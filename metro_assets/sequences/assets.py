@@ -1,0 +1,156 @@
+"""The network of purchase sequences and what it says of offers, as assets; where it is not asked for there are none."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+
+from metro_assets.config import Settings, load_settings
+from metro_assets.orchestration.checks import contract_checks
+from metro_assets.orchestration.failing import RETRY, fails_at_once
+from metro_assets.orchestration.partitions import daily, days
+from metro_assets.orchestration.plots import picture
+from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
+from metro_assets.sequences.baskets import baskets_to_learn_from
+from metro_assets.sequences.pictures import draw_curve
+from metro_assets.sql import Relation
+from metro_assets.storage.models import ModelStore
+from metro_assets.vocabulary import Algorithm
+
+SETTINGS = load_settings()
+MODEL = "next_item_model"
+HISTORY = SETTINGS.sequences.history_days
+HORIZON = SETTINGS.ranking.label_horizon_days
+OLDEST = SETTINGS.ranking.example_days + HORIZON - 1
+"""Age in days of the earliest impression that a ranker of the run date may learn from."""
+
+
+def next_item_model(
+    context: dg.AssetExecutionContext,
+    customers: Relation,
+    order_items: Relation,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+) -> dg.MaterializeResult[None]:
+    """The network of purchase sequences, fitted on what was known before the first impression that a ranker may learn
+    from: of those impressions it then remembers as little as of today's.
+    """
+    from metro_assets.sequences.fitting import fit_next_item
+
+    run_date = date.fromisoformat(context.partition_key)
+    recent = run_date - timedelta(days=settings.ranking.refit_days - 1)
+    if kept := models.newest(MODEL, recent, run_date - timedelta(days=1)):
+        return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
+    cutoff = run_date - timedelta(days=OLDEST)
+    baskets = baskets_to_learn_from(order_items, customers, cutoff, settings.sequences, settings.seed)
+    try:
+        fit = fit_next_item(baskets, cutoff, settings.sequences, settings.seed, settings.engine.threads)
+    except Exception as error:  # a challenger's signal, without which the day goes on
+        context.log.warning("no network was fitted: %s", error)
+        return dg.MaterializeResult(metadata={"not fitted": str(error)})
+    path = models.save(MODEL, run_date, fit.model.save(), fit.metadata)
+    shown = {**fit.metadata["metrics"], "rows": fit.metadata["rows"], "cut-off": str(cutoff)}
+    return dg.MaterializeResult(
+        metadata={**shown, "path": dg.MetadataValue.path(str(path)), "curve": picture(draw_curve(fit.curve))}
+    )
+
+
+def next_item_scores(
+    context: dg.AssetExecutionContext,
+    candidate_pool: Relation,
+    offer_products: Relation,
+    customers: Relation,
+    order_items: Relation,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+) -> pl.DataFrame:
+    """Scored by the newest network, from what was known before the run date."""
+    from metro_assets.sequences.scoring import score_candidates
+
+    run_date = date.fromisoformat(context.partition_key)
+    oldest = run_date - timedelta(days=settings.ranking.stale_days - 1)
+    version = models.newest(MODEL, oldest, run_date)
+    return score_candidates(
+        models.load(MODEL, version.run_date) if version else None,
+        candidate_pool,
+        offer_products,
+        order_items,
+        customers,
+        run_date,
+        settings.sequences,
+        settings.engine.threads,
+    )
+
+
+def next_item_examples(
+    context: dg.AssetExecutionContext,
+    training_examples: Relation,
+    offer_products: Relation,
+    customers: Relation,
+    order_items: Relation,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+) -> pl.DataFrame:
+    """Scored from what was known before each impression was shown; only on run dates on which the network is fitted,
+    for on those a ranker learns what its scores are worth.
+    """
+    from metro_assets.sequences.scoring import no_examples, score_examples
+
+    run_date = date.fromisoformat(context.partition_key)
+    if not models.exists(MODEL, run_date):
+        return no_examples()
+    return score_examples(
+        models.load(MODEL, run_date),
+        training_examples,
+        offer_products,
+        order_items,
+        customers,
+        settings.sequences,
+        settings.engine.threads,
+    )
+
+
+def _model_asset() -> dg.AssetsDefinition:
+    return dg.asset(
+        ins={"order_items": days(-OLDEST - HISTORY, -OLDEST - 1)},
+        partitions_def=daily,
+        backfill_policy=ONE_DATE_A_RUN,
+        owners=OWNERS,
+        kinds={"pytorch"},
+        retry_policy=RETRY,
+        code_version=code_version(next_item_model),
+    )(fails_at_once(next_item_model))
+
+
+sequence_assets = (
+    [
+        _model_asset(),
+        table_asset(
+            ins={
+                "candidate_pool": days(0, 0),
+                "offer_products": days(0, 0),
+                "order_items": days(-HISTORY, -1),
+            },
+            deps=[MODEL],
+            kinds=("pytorch",),
+            takes_range=False,
+        )(next_item_scores),
+        table_asset(
+            ins={
+                "training_examples": days(-OLDEST + 1, -HORIZON + 1),
+                "offer_products": days(-OLDEST, -HORIZON),
+                "order_items": days(-OLDEST - HISTORY, -HORIZON - 1),
+            },
+            deps=[MODEL],
+            kinds=("pytorch",),
+            takes_range=False,
+        )(next_item_examples),
+    ]
+    if Algorithm.SASREC in SETTINGS.ranking.algorithms
+    else []
+)
+sequence_checks = (
+    [contract_checks("next_item_scores", may_be_empty=True), contract_checks("next_item_examples", may_be_empty=True)]
+    if sequence_assets
+    else []
+)

@@ -1,0 +1,86 @@
+"""How well an order of all products foresees what comes: metrics over the full catalogue, and orders by habit alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from metro_assets.sequences.baskets import Baskets, Integers
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+class NextItemMetrics(NamedTuple):
+    """Metrics per customer, arrays [customers]; NaN where nothing was bought that counts."""
+
+    ndcg: Floats
+    recall: Floats
+    reciprocal_rank: Floats
+
+
+def next_item_metrics(scores: npt.NDArray[np.floating], is_bought: Flags, cutoff: int) -> NextItemMetrics:
+    """NDCG@k, recall@k and reciprocal rank of orders of the whole catalogue, as `metro_assets.metrics` defines them.
+
+    Parameters
+    ----------
+    scores, is_bought : [customers, products]; ties in the order of the products; -inf is left out of the order's top.
+
+    >>> found = next_item_metrics(np.array([[0.9, 0.5, 0.1]]), np.array([[False, True, False]]), cutoff=10)
+    >>> round(float(found.ndcg[0]), 4), float(found.recall[0]), float(found.reciprocal_rank[0])
+    (0.6309, 1.0, 0.5)
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")
+    hits = np.take_along_axis(is_bought & (scores > -np.inf), order, axis=1)
+    relevant = is_bought.sum(axis=1)
+    discount = 1.0 / np.log2(np.arange(2, cutoff + 2))
+    top = hits[:, :cutoff]
+    ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(relevant, cutoff)]
+    first = np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return NextItemMetrics(
+            ndcg=top @ discount[: top.shape[1]] / ideal,
+            recall=top.sum(axis=1) / relevant,
+            reciprocal_rank=np.where(relevant > 0, 1.0 / first, np.nan),
+        )
+
+
+def purchases(coded: Baskets, customers: Integers, products: int, weight: npt.NDArray[np.floating]) -> Floats:
+    """Sums of a weight per basket over the baskets with a product, [customers, products]; customers ascending."""
+    basket = coded.basket_of_line
+    row = np.searchsorted(customers, coded.customer_id[basket])
+    is_asked = np.isin(coded.customer_id[basket], customers)
+    cell = row[is_asked] * products + coded.product[is_asked]
+    sums = np.bincount(cell, weights=weight[basket[is_asked]], minlength=len(customers) * products)
+    return sums.astype(np.float64).reshape(len(customers), products)
+
+
+def global_popularity(coded: Baskets, customers: Integers, products: int, moment: int, window_days: int) -> Floats:
+    """Lines of all customers in the days before the moment, the same row for every customer."""
+    recent = coded.day[coded.basket_of_line] >= moment - window_days
+    lines = np.bincount(coded.product[recent], minlength=products)
+    return np.tile(lines.astype(np.float64), (len(customers), 1))
+
+
+def personal_frequency(
+    coded: Baskets, customers: Integers, products: int, moment: int, half_life_days: float = np.inf
+) -> Floats:
+    """Baskets with the product, each counting half for every half-life of its age."""
+    return purchases(coded, customers, products, 0.5 ** ((moment - coded.day) / half_life_days))
+
+
+def bought_between(coded: Baskets, customers: Integers, products: int, first_day: int, end_day: int) -> Flags:
+    """What each customer bought on the days from the first until before the end, [customers, products]."""
+    inside = (coded.day >= first_day) & (coded.day < end_day)
+    return purchases(coded, customers, products, inside.astype(np.float64)) > 0
+
+
+def next_baskets(coded: Baskets, customers: Integers, products: int, first_day: int, end_day: int) -> Flags:
+    """What each customer bought on the first of its days from the first until before the end, [customers, products]."""
+    inside = np.flatnonzero((coded.day >= first_day) & (coded.day < end_day))
+    _, first, owner = np.unique(coded.customer_id[inside], return_index=True, return_inverse=True)
+    is_next = np.zeros(len(coded))
+    is_next[inside] = coded.day[inside] == coded.day[inside[first]][owner]
+    return purchases(coded, customers, products, is_next) > 0

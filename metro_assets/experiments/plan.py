@@ -18,9 +18,9 @@ from metro_assets.vocabulary import Algorithm
 
 CONTROL, RANDOM, ORACLE = "no_offer", "random", "oracle"
 ALWAYS = (CONTROL, RANDOM, ORACLE)
+"""In every race: nothing is shown; lots among the eligible candidates; the true expected margin."""
 NOT_PLAYED = {Algorithm.SASREC}
 """Reads what a network of purchase sequences says, and the twin fits none."""
-"""In every race: nothing is shown; lots among the eligible candidates; the true expected margin."""
 PLAN_FILE = "experiment.json"
 _BOUND_SECTIONS = {"sizes", "features", "candidates", "ranking", "selection", "experiments"}
 

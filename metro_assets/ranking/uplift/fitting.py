@@ -30,7 +30,7 @@ from metro_assets.ranking.uplift.learners import (
 from metro_assets.ranking.uplift.trial import BOUGHT, OUTCOMES, REDEEMED, TrialWindow, load_window
 from metro_assets.sql import Relation
 from metro_assets.uplift_metrics import Order, Trial, auuc, excess_gain, qini, uplift_by_bin
-from metro_assets.vocabulary import RANKING_FEATURES
+from metro_assets.vocabulary import RANKING_FEATURES, Algorithm
 
 Floats = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float32]
@@ -220,6 +220,7 @@ def fit_uplift(
     first = {BOUGHT: bought, REDEEMED: redeemed}
     model = refit(everything, first, boosting)
     metadata = {
+        "algorithm": str(Algorithm.UPLIFT),
         "run_date": str(run_date),
         "windows": {name: [str(day) for day in days] for name, days in windows._asdict().items()},
         "rows": {"train": len(train), "validation": len(validation), "test": len(test), "refit": len(everything)},

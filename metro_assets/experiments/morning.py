@@ -225,7 +225,9 @@ def candidates_of(opening: Opening, customer_ids: Sequence[int], settings: Setti
     )
     due = pl.DataFrame({"customer_id": customer_ids}, schema={"customer_id": pl.Int32})
     of_due = replace(
-        market, customer_shelves=stored(query(__package__, "of_due", rows=market.customer_shelves, due=due))
+        market,
+        customer_shelves=stored(query(__package__, "of_due", rows=market.customer_shelves, due=due)),
+        listed_offers=stored(query(__package__, "of_due", rows=market.listed_offers, due=due)),
     )
     return stored(dated(pool(of_due, opening.run_date, settings.candidates), opening.run_date))
 

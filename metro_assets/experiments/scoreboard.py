@@ -17,7 +17,7 @@ import polars as pl
 from metro_assets.evaluation.off_policy import LoggedSlates, estimates
 from metro_assets.experiments.outcomes import explored_with_labels, shown_redemption_rate
 from metro_assets.experiments.plan import ALWAYS, CONTROL, Plan, world_of
-from metro_assets.experiments.play import read_choices
+from metro_assets.experiments.play import read_choices, read_explored
 from metro_assets.sources.synthetic.behaviour_facts import SLATE_SIZE
 from metro_assets.sources.synthetic.truth import Truth
 from metro_assets.vocabulary import Arm
@@ -70,6 +70,7 @@ def _targets(plan: Plan, seed: int, policy: str) -> pl.DataFrame:
     parts = [
         read_choices(plan, seed, policy, day)
         .filter(pl.col("arm") == str(Arm.EXPLORATION))
+        .join(read_explored(plan, seed, policy, day), on="customer_id", how="semi")
         .with_columns(shown_date=pl.lit(day))
         for day in plan.dates
         if day <= last

@@ -350,9 +350,9 @@ def _validation_metrics(models: ModelStore, run_date: date) -> dict[str, dict[st
     found = {}
     for algorithm in ALGORITHMS:
         version = _scoring_version(models, algorithm, run_date)
-        metadata = models.metadata(version.name, version.run_date) if version else {}
-        if "metrics" in metadata:
-            found[str(algorithm)] = metadata["metrics"]["validation"]
+        metrics = models.metadata(version.name, version.run_date)["metrics"] if version else {}
+        if "validation" in metrics:
+            found[str(algorithm)] = metrics["validation"]
     return found
 
 

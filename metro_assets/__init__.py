@@ -22,3 +22,9 @@ wiring), `definitions`, `cli`, `studies` (the stages' functions measured on thir
 
 Time is one rule: the run for a date knows what was recorded strictly before that date, and nothing else.
 """
+
+import os
+
+# Threads of LightGBM and torch that wait for each other by spinning cost three times the time where other work runs
+# beside them; it is read when their library is loaded, so it is said before anything else.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -16,6 +16,7 @@ from rich.console import Console
 from metro_assets.cli.failures import RunFailedError
 from metro_assets.cli.progress import Failure, RunView
 from metro_assets.cli.settling import open_instance
+from metro_assets.cli.teardown import hush_teardown
 from metro_assets.config import TIME_ZONE, ConfigurationError, Settings
 from metro_assets.storage.tables import Warehouse
 
@@ -39,6 +40,7 @@ def bring_to(
     ------
     RunFailedError : a step failed; what was made before it stays. KeyboardInterrupt : ctrl-C; the same holds.
     """
+    hush_teardown()
     with console.status("loading the pipeline"):
         from metro_assets.definitions import defs
         from metro_assets.orchestration.jobs import planned_runs, report_dead_runs

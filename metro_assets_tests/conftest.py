@@ -3,6 +3,7 @@
 And relations from literal rows, typed as the data contract types them.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -28,6 +29,13 @@ from metro_assets.sql import Relation  # noqa: E402
 from metro_assets.storage.contract import contract  # noqa: E402
 
 RUN_DATE = date(2026, 5, 18)
+ALGORITHMS = ("boosted_trees", "logistic")
+"""What the tests' worlds are scored by, and so what they cost; `test_phase_2_day.py` runs all that there is."""
+STRATEGIES = ("category_affinity", "segment_popularity", "repeat_purchase", "high_margin")
+PHASE_1 = {
+    "METRO_RANKING__ALGORITHMS": json.dumps(ALGORITHMS),
+    "METRO_CANDIDATES__STRATEGIES": json.dumps(STRATEGIES),
+}
 Metro = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -35,12 +43,14 @@ def program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def metro(*arguments: object, warehouse: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def metro(
+    *arguments: object, warehouse: Path, timeout: float = 300, variables: dict[str, str] = PHASE_1
+) -> subprocess.CompletedProcess[str]:
     """The `metro` command in a process of its own, on a warehouse."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("METRO_", "DAGSTER_HOME"))}
     return subprocess.run(
         [program("metro"), *map(str, arguments)],
-        env=environment | {"METRO_WAREHOUSE": str(warehouse), "COLUMNS": "120"},
+        env=environment | {"METRO_WAREHOUSE": str(warehouse), "COLUMNS": "120"} | variables,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -57,6 +67,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
         if not log.exists():
             done = metro("run", "--profile", "tiny", "--date", RUN_DATE, warehouse=root)
             assert done.returncode == 0, done.stdout + done.stderr
+            # For whatever other process is started on it or on a copy.
+            with (root / "settings.toml").open("a", encoding="utf-8") as settings:
+                settings.write(f"\n[ranking]\nalgorithms = {json.dumps(ALGORITHMS)}\n")
+                settings.write(f"\n[candidates]\nstrategies = {json.dumps(STRATEGIES)}\n")
             log.write_text(done.stdout, encoding="utf-8")
     return root
 

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from metro_assets.config import Engine, Ranking
+from metro_assets.config import Engine
 from metro_assets.serving.queries import RecommendationReader
 from metro_assets.storage.contract import contracts
 from metro_assets.storage.models import ModelStore
@@ -25,7 +25,7 @@ from metro_assets.vocabulary import (
     INTERACTION_FEATURES,
     OFFER_FEATURES,
 )
-from metro_assets_tests.conftest import RUN_DATE, metro, program
+from metro_assets_tests.conftest import ALGORITHMS, RUN_DATE, metro, program
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def model_files(root: Path, day: date) -> dict[str, bytes]:
     store = ModelStore(root)
     return {
         f"{algorithm}/{name}": content
-        for algorithm in Ranking().algorithms
+        for algorithm in ALGORITHMS
         for name, content in store.load(f"{algorithm}_ranker", day).items()
         if not name.endswith(".parquet")
     }
@@ -225,7 +225,7 @@ def test_a_planted_leak_is_caught(copied: Path, monkeypatch: pytest.MonkeyPatch)
     store = ModelStore(copied)
     inside = [
         store.metadata(f"{algorithm}_ranker", RUN_DATE)["metrics"]["test"]["auc_within_lists"]
-        for algorithm in Ranking().algorithms
+        for algorithm in ALGORITHMS
     ]
     assert min(inside) > 0.95
     monkeypatch.setenv("DAGSTER_HOME", str(copied / "dagster"))

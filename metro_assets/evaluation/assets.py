@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -9,7 +10,7 @@ import polars as pl
 
 from metro_assets.config import Settings, load_settings
 from metro_assets.evaluation import pictures
-from metro_assets.evaluation.gate import gate_row, gates, newest_of_both, paired_evidence
+from metro_assets.evaluation.gate import gate_row, gates, newest_of_both, paired_evidence, twin_evidence
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.evaluation.protocols import judge_pool, judge_shown
 from metro_assets.evaluation.served_policies import estimate_served
@@ -105,8 +106,10 @@ def promotion_gates(
         return gates([])
     served = champion.version.name.removesuffix(RANKER_SUFFIX)
     holdout, segments = holdout_scores.pl(), customers.select("customer_id", "segment").pl()
+    written = sorted((settings.warehouse / "experiments").glob("*/experiment_results.parquet"), key=_age)
+    experiments = [pl.read_parquet(path) for path in written]
     rows = []
-    for algorithm in sorted(set(holdout["algorithm"].unique()) - {served}):
+    for algorithm in sorted(set(map(str, settings.ranking.algorithms)) - {served}):
         fitted, part = newest_of_both(holdout, served, algorithm)
         metrics = models.metadata(f"{algorithm}{RANKER_SUFFIX}", fitted)["metrics"]["test"] if fitted else {}
         evidence = paired_evidence(
@@ -119,8 +122,14 @@ def promotion_gates(
             settings.evaluation,
             settings.seed,
         )
-        rows.append(gate_row(algorithm, served, fitted, evidence, None, settings.gate))
+        twin = twin_evidence(experiments, served, algorithm)
+        rows.append(gate_row(algorithm, served, fitted, evidence, twin, settings.gate))
     return gates(rows)
+
+
+def _age(path: Path) -> float:
+    """Sorts the newest file first."""
+    return -path.stat().st_mtime
 
 
 @table_asset(

@@ -120,10 +120,16 @@ def objections(evidence: Evidence | None, twin: Mapping[str, float] | None, gate
     Parameters
     ----------
     twin : difference, lower and upper of the incremental margin against the champion in closed loop, RON; None: no
-        experiment had both, and nothing follows.
+        experiment had both, and nothing follows. It judges alone where the challenger does not order by redemptions.
     """
+    if evidence is None and twin is None:
+        return ["no list of the test window was scored by both, and no experiment played both"]
+    return [*_lists_against(evidence, gate), *_money_against(twin)]
+
+
+def _lists_against(evidence: Evidence | None, gate: Gate) -> list[str]:
     if evidence is None:
-        return ["no list of the test window was scored by both"]
+        return []  # it orders by money and has no place in a comparison of redemptions
     found = []
     if not evidence.lower > 0:
         found.append(
@@ -143,11 +149,31 @@ def objections(evidence: Evidence | None, twin: Mapping[str, float] | None, gate
         )
     if evidence.worst_segment_difference < -gate.segment_margin:
         found.append(f"{evidence.worst_segment} loses {-evidence.worst_segment_difference:.4f} NDCG")
-    if twin is not None and not twin["lower"] > 0:
-        found.append(
-            f"in closed loop it earns {twin['difference']:+,.0f} RON, and its interval begins at {twin['lower']:+,.0f}"
-        )
     return found
+
+
+def _money_against(twin: Mapping[str, float] | None) -> list[str]:
+    if twin is None or twin["lower"] > 0:
+        return []
+    return [
+        f"in closed loop it earns {twin['difference']:+,.0f} RON per 1,000 customers against the champion, and the "
+        f"interval begins at {twin['lower']:+,.0f}"
+    ]
+
+
+def twin_evidence(experiments: Sequence[pl.DataFrame], champion: str, challenger: str) -> dict[str, float] | None:
+    """The challenger's margin less the champion's in the first experiment that played both; None: none did.
+
+    Parameters
+    ----------
+    experiments : rows of `experiment_results`, the newest first.
+    """
+    for rows in experiments:
+        found = rows.filter((pl.col("policy") == challenger) & (pl.col("metric") == f"margin_ron_minus:{champion}"))
+        if len(found):
+            value, lower, upper = found.select("value", "lower", "upper").row(0)
+            return {"difference": value, "lower": lower, "upper": upper}
+    return None
 
 
 def newest_of_both(holdout: pl.DataFrame, champion: str, challenger: str) -> tuple[date | None, pl.DataFrame]:

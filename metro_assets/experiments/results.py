@@ -37,6 +37,8 @@ PAIRED = {
     "anyway_cost_ron": "anyway_cost_ron",
 }
 """Metrics per 1,000 customers over the period, policy minus control, and the columns that they sum."""
+MARGIN_OVER = "margin_ron_minus:"
+"""Begins the metrics that compare two policies: the margin of the one less that of the other."""
 REGRET, NDCG = "regret_ron", "ndcg_at_10"
 
 
@@ -78,6 +80,9 @@ def results(plan: Plan) -> Results:
         if metric == "incremental_margin_ron":
             best = judged.index(ORACLE)
             add(REGRET, judged, estimates([table[:, [best]] - table for table in tables], samples, seed_of_samples))
+            for place, other in enumerate(judged):
+                gains = estimates([table - table[:, [place]] for table in tables], samples, seed_of_samples)
+                add(f"{MARGIN_OVER}{other}", judged, gains)
     add(NDCG, judged, estimates([_ndcg(plan, seed, judged) for seed in plan.seeds], samples, seed_of_samples))
     for policy in plan.policies:
         for metric, value in _unpaired(plan, policy):

@@ -6,13 +6,13 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from metro_assets.config import Engine, Ranking, load_settings
+from metro_assets.config import Engine, load_settings
 from metro_assets.evaluation.gate import gate_row, gates
 from metro_assets.ranking.assets import champion as champion_of_the_day
 from metro_assets.serving.publish import Publications
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
-from metro_assets_tests.conftest import RUN_DATE, metro
+from metro_assets_tests.conftest import ALGORITHMS, RUN_DATE, metro
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ def served(root: Path) -> str:
 
 
 def challenger_of(root: Path) -> str:
-    return next(str(name) for name in Ranking().algorithms if str(name) != served(root))
+    return next(name for name in ALGORITHMS if name != served(root))
 
 
 def open_gate(root: Path, challenger: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from metro_assets.config import Engine
 from metro_assets.storage.tables import Warehouse
-from metro_assets_tests.conftest import RUN_DATE, metro, program
+from metro_assets_tests.conftest import PHASE_1, RUN_DATE, metro, program
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +55,7 @@ def stopped_once(root: Path, log: Path, is_reached: Callable[[], bool]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("METRO_", "DAGSTER_HOME"))}
     with log.open("w", encoding="utf-8") as output, subprocess.Popen(
         [program("metro"), "run", *map(str, WORLD)],
-        env=environment | {"METRO_WAREHOUSE": str(root), "COLUMNS": "120", "PYTHONUNBUFFERED": "1"},
+        env=environment | PHASE_1 | {"METRO_WAREHOUSE": str(root), "COLUMNS": "120", "PYTHONUNBUFFERED": "1"},
         stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -12,12 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from metro_assets.config import Engine, Ranking, load_settings, today
+from metro_assets.config import Engine, load_settings, today
 from metro_assets.orchestration.jobs import PlannedRun, planned_runs
 from metro_assets.serving.publish import Publications
 from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
-from metro_assets_tests.conftest import RUN_DATE, metro, program
+from metro_assets_tests.conftest import ALGORITHMS, RUN_DATE, metro, program
 
 pytestmark = pytest.mark.slow
 
@@ -249,7 +249,7 @@ def test_every_algorithm_and_a_past_date_can_be_asked_for(ran: Path) -> None:
     customer = someone(ran)[0]
     shown = {
         algorithm: told(metro("recommend", customer, "--algorithm", algorithm, warehouse=ran))
-        for algorithm in Ranking().algorithms
+        for algorithm in ALGORITHMS
     }
     for algorithm, printed in shown.items():
         assert f"by {algorithm}" in printed
@@ -293,7 +293,7 @@ def test_models_shows_every_ranker_with_the_champion_and_what_chose_it_in_80_col
     assert "chosen by AUC on the validation days" in printed
     assert "…" not in printed
     rows = [line for line in printed.splitlines() if str(RUN_DATE) in line or str(PAST) in line]
-    assert len(rows) == 2 * len(Ranking().algorithms)
+    assert len(rows) == 2 * len(ALGORITHMS)
     (marked,) = [line for line in rows if "★" in line]
     champion = ModelStore(ran).champion()
     assert champion is not None

@@ -15,6 +15,7 @@ from metro_assets.evaluation.gate import (
     newest_of_both,
     objections,
     paired_evidence,
+    twin_evidence,
 )
 from metro_assets.storage.contract import contract
 
@@ -100,7 +101,24 @@ def test_a_segment_with_enough_customers_is_judged() -> None:
 def test_without_common_lists_there_is_no_evidence() -> None:
     rows = holdout().filter(pl.col("algorithm") == "champion")
     assert paired_evidence(rows, SEGMENTS, "champion", "challenger", 0.0, GATE, EVALUATION, seed=1) is None
-    assert objections(None, None, GATE) == ["no list of the test window was scored by both"]
+    assert objections(None, None, GATE) == [
+        "no list of the test window was scored by both, and no experiment played both"
+    ]
+
+
+def test_who_orders_by_money_is_judged_by_the_twin_alone() -> None:
+    assert objections(None, {"difference": 900.0, "lower": 100.0, "upper": 1700.0}, GATE) == []
+    (objection,) = objections(None, {"difference": 900.0, "lower": -100.0, "upper": 1900.0}, GATE)
+    assert "in closed loop" in objection
+
+
+def test_the_newest_experiment_that_played_both_speaks() -> None:
+    schema = ["policy", "metric", "value", "lower", "upper"]
+    newest = pl.DataFrame([("uplift", "margin_ron_minus:random", 5.0, 4.0, 6.0)], schema=schema, orient="row")
+    older = pl.DataFrame([("uplift", "margin_ron_minus:logistic", 3.0, 1.0, 5.0)], schema=schema, orient="row")
+    found = twin_evidence([newest, older], "logistic", "uplift")
+    assert found == {"difference": 3.0, "lower": 1.0, "upper": 5.0}
+    assert twin_evidence([newest, older], "uplift", "logistic") is None
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def main(
         if run_date.date() not in Warehouse(warehouse, settings.engine).partitions("published_recommendations"):
             _run(warehouse, run_date, profile, seed)
             settings = load_settings(warehouse)
-        parts.append(facts(settings, run_date.date()).with_columns(seed=pl.lit(seed)))
+        parts.append(facts(settings, run_date.date(), output / f"next_item_{seed}.csv").with_columns(seed=pl.lit(seed)))
         # After every world, so that a study that is stopped has written what it knows.
         by_seed = pl.concat(parts)
         by_seed.write_csv(output / "by_seed.csv", float_precision=4)

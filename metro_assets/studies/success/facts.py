@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
 from metro_assets.studies.embeddings.clusters import cluster_quality
 from metro_assets.studies.embeddings.day import Shop, assortment, open_day
+from metro_assets.studies.sequences import main as measure_next_items
 from metro_assets.vocabulary import RANKER_SUFFIX, Algorithm
 
 PHASE_1 = (Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES)
@@ -23,14 +25,15 @@ SCHEMA = {"target": pl.String, "of": pl.String, "value": pl.Float64, "lower": pl
 Row = dict[str, Any]
 
 
-def facts(settings: Settings, run_date: date) -> pl.DataFrame:
-    """Every fact of one world."""
+def facts(settings: Settings, run_date: date, next_items: Path) -> pl.DataFrame:
+    """Every fact of one world; the table of its next-item orders is left at `next_items`."""
     warehouse, models = Warehouse(settings.warehouse, settings.engine), ModelStore(settings.warehouse)
     rows = [
         *ranking_facts(warehouse, models, run_date),
         *epoch_facts(models, run_date),
         *uplift_facts(models, run_date),
         *cluster_facts(settings, warehouse, run_date),
+        *next_item_facts(settings, run_date, next_items),
     ]
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -54,10 +57,22 @@ def ranking_facts(warehouse: Warehouse, models: ModelStore, run_date: date) -> I
 
 
 def epoch_facts(models: ModelStore, run_date: date) -> Iterator[Row]:
-    """Epochs after which the network's validation loss no longer fell."""
+    """Epochs that were learned until the validation loss had no longer fallen, and the one that was kept."""
     version = models.newest(f"{Algorithm.WIDE_DEEP}{RANKER_SUFFIX}", date.min, run_date)
-    if version:
-        yield _row("epochs", "wide_deep", float(models.metadata(version.name, version.run_date)["epochs"]))
+    if version is None:
+        return
+    curve = models.metadata(version.name, version.run_date)["curve"]
+    yield _row("epochs", "wide_deep, learned", float(curve[-1]["epoch"]))
+    yield _row("epochs", "wide_deep, kept", float(min(curve, key=lambda point: point["validation"])["epoch"]))
+
+
+def next_item_facts(settings: Settings, run_date: date, table: Path) -> Iterator[Row]:
+    """NDCG@10 of the next basket less that of the baseline: personal frequency, for what is new popularity."""
+    measure_next_items(settings.warehouse, datetime.combine(run_date, time()), table, threads=settings.engine.threads)
+    rows = pl.read_csv(table).filter((pl.col("target") == "next basket") & (pl.col("order") != pl.col("against")))
+    for row in rows.iter_rows(named=True):
+        of = f"{row['order']} less {row['against']}, {row['population']}"
+        yield _row("next item", of, row["difference"], row["difference_lower"], row["difference_upper"])
 
 
 def uplift_facts(models: ModelStore, run_date: date) -> Iterator[Row]:

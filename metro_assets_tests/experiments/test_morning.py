@@ -41,7 +41,7 @@ def test_the_pool_of_a_few_is_their_part_of_the_pool_of_all(opening: Opening, se
     assert own.select(of_all.columns).equals(of_all.sort("customer_id", "offer_id").cast(dict(own.schema)))
 
 
-@pytest.mark.parametrize("algorithm", [Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES, Algorithm.THOMPSON])
+@pytest.mark.parametrize("algorithm", [Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES])
 def test_it_chooses_what_the_pipeline_recommends(opening: Opening, settings: Settings, algorithm: Algorithm) -> None:
     scorer = load_scorer(algorithm, ModelStore(settings.warehouse).load(f"{algorithm}_ranker", RUN_DATE))
     candidates = candidates_of(opening, SOME, settings)

@@ -162,7 +162,7 @@ def test_a_row_of_another_day_is_found_in_the_wrong_partition(warehouse: Warehou
 def test_every_dated_column_of_the_contract_has_its_rule() -> None:
     """A dated column without a rule is one that says nothing of its partition: name it here."""
     free = {"registered_date", "founded_date", "first_date", "last_date", "from_date", "to_date"}
-    free |= {"finished_at", "published_at"}
+    free |= {"finished_at", "published_at", "judged_date"}
     dated = {
         column.name
         for shape in contracts().values()

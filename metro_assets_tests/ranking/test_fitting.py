@@ -29,7 +29,7 @@ from metro_assets.ranking.fitting import (
     stored_scores,
 )
 from metro_assets.sql import Relation
-from metro_assets.vocabulary import CONTEXT_FEATURES, OFFER_CODE, RANKING_FEATURES, Algorithm
+from metro_assets.vocabulary import CONTEXT_FEATURES, NEXT_ITEM_FEATURE, OFFER_CODE, RANKING_FEATURES, Algorithm
 
 SETTINGS = Ranking(train_days=14, validation_days=3, test_days=3, boosting_rounds=30, minimum_leaf_rows=20)
 RUN_DATE = date(2026, 5, 18)
@@ -62,6 +62,7 @@ def log(leak: bool = False) -> pl.DataFrame:
         "policy": ["logging"] * rows,
         "label": label.astype(np.int8),
         **{name: 1_000.0 + random.integers(0, 3, rows) for name in CONTEXT_FEATURES},
+        NEXT_ITEM_FEATURE: random.normal(-6.0, 1.0, rows),
     }
     return pl.DataFrame(frame | features).with_columns(pl.col("days_since_product").fill_nan(None))
 
@@ -77,7 +78,7 @@ def frame() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def as_relation(table: Table) -> Callable[[pl.DataFrame], Relation]:
-    codes = dict.fromkeys((*CONTEXT_FEATURES, OFFER_CODE), "float")
+    codes = dict.fromkeys((*CONTEXT_FEATURES, OFFER_CODE, NEXT_ITEM_FEATURE), "float")
     return partial(table, "training_examples", label="utinyint", **codes)
 
 

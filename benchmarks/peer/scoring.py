@@ -28,4 +28,5 @@ def scored_candidates(
     parts = [
         rows[PAIR].assign(algorithm=name, score=score(*ranker, matrix, threads)) for name, ranker in rankers.items()
     ]
-    return pd.concat(parts, ignore_index=True)
+    # Nothing of phase 1 orders by money or explores.
+    return pd.concat(parts, ignore_index=True).assign(value_ron=np.nan, log_odds_sd=np.nan)

@@ -26,7 +26,8 @@ PRODUCT = [
     "tier3_price_ron",
 ]
 COLUMNS = (
-    *("customer_id", "algorithm", "rank", "offer_id", "is_champion", "score", "reason", "strategies", "channel"),
+    *("customer_id", "algorithm", "rank", "offer_id", "is_champion", "score", "value_ron", "propensity"),
+    *("reason", "strategies", "channel"),
     *("offer_name", "mechanic", "category", "valid_to_date", "product_id", "product_name", "unit", "base_price_ron"),
     *("tier2_quantity", "tier2_price_ron", "tier3_quantity", "tier3_price_ron", "usual_quantity"),
     *("usual_unit_price_ron", "offer_unit_price_ron", "saving_ron", "next_tier_quantity", "next_tier_saving_ron"),
@@ -79,6 +80,7 @@ def recommendations(
         ",".join(name for name, is_found in zip(STRATEGIES, row, strict=True) if is_found) for row in found
     ]
     rows["is_champion"] = rows["algorithm"] == champion
+    rows["value_ron"], rows["propensity"] = np.nan, 1.0
     margin = rows["score"].astype(float) * rows["unit_margin_ron"] * rows["usual_quantity"]
     rows["expected_margin_ron"] = margin.round(2)
     return rows[list(COLUMNS)]

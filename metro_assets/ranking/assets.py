@@ -38,7 +38,7 @@ from metro_assets.ranking.fitting import (
 )
 from metro_assets.ranking.scoring import retrieval_order, score_pool, with_margins
 from metro_assets.ranking.settled import belief_at, belief_frame, belief_of
-from metro_assets.ranking.uplift.assets import uplift_ranker
+from metro_assets.ranking.uplift import assets as uplift
 from metro_assets.storage.models import ModelStore, Version
 from metro_assets.vocabulary import RANKER_SUFFIX, UNRANKED, Algorithm
 
@@ -166,7 +166,7 @@ KINDS = {
 """Rankers with the library that each is fitted by, as the web UI shows it."""
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
 if Algorithm.UPLIFT in ALGORITHMS:
-    rankers.append(uplift_ranker)
+    rankers.append(uplift.uplift_ranker)
 
 
 @table_asset(

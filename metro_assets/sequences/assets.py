@@ -15,16 +15,29 @@ from metro_assets.sequences.baskets import baskets_to_learn_from
 from metro_assets.sequences.pictures import draw_curve
 from metro_assets.sql import Relation
 from metro_assets.storage.models import ModelStore
-from metro_assets.vocabulary import Algorithm
+from metro_assets.vocabulary import NEXT_ITEM_FEATURE, Algorithm
 
 SETTINGS = load_settings()
 MODEL = "next_item_model"
+SCORE = NEXT_ITEM_FEATURE
+IS_ON = Algorithm.SASREC in SETTINGS.ranking.algorithms
+OFF = "sasrec is not among the algorithms, or PyTorch is not installed"
 HISTORY = SETTINGS.sequences.history_days
 HORIZON = SETTINGS.ranking.label_horizon_days
 OLDEST = SETTINGS.ranking.example_days + HORIZON - 1
 """Age in days of the earliest impression that a ranker of the run date may learn from."""
 
 
+@dg.asset(
+    ins={"order_items": days(-OLDEST - HISTORY, -OLDEST - 1)},
+    partitions_def=daily,
+    backfill_policy=ONE_DATE_A_RUN,
+    owners=OWNERS,
+    kinds={"pytorch"},
+    retry_policy=RETRY,
+    code_version=code_version(baskets_to_learn_from),
+)
+@fails_at_once
 def next_item_model(
     context: dg.AssetExecutionContext,
     customers: Relation,
@@ -35,6 +48,8 @@ def next_item_model(
     """The network of purchase sequences, fitted on what was known before the first impression that a ranker may learn
     from: of those impressions it then remembers as little as of today's.
     """
+    if not IS_ON:
+        return dg.MaterializeResult(metadata={"not fitted": OFF})
     from metro_assets.sequences.fitting import fit_next_item
 
     run_date = date.fromisoformat(context.partition_key)
@@ -55,6 +70,12 @@ def next_item_model(
     )
 
 
+@table_asset(
+    ins={"candidate_pool": days(0, 0), "offer_products": days(0, 0), "order_items": days(-HISTORY, -1)},
+    deps=[MODEL],
+    kinds=("pytorch",),
+    takes_range=False,
+)
 def next_item_scores(
     context: dg.AssetExecutionContext,
     candidate_pool: Relation,
@@ -65,6 +86,8 @@ def next_item_scores(
     models: dg.ResourceParam[ModelStore],
 ) -> pl.DataFrame:
     """Scored by the newest network, from what was known before the run date."""
+    if not IS_ON:
+        return pl.DataFrame(schema={"customer_id": pl.Int32, "offer_id": pl.Int32, SCORE: pl.Float32})
     from metro_assets.sequences.scoring import score_candidates
 
     run_date = date.fromisoformat(context.partition_key)
@@ -82,6 +105,16 @@ def next_item_scores(
     )
 
 
+@table_asset(
+    ins={
+        "training_examples": days(-OLDEST + 1, -HORIZON + 1),
+        "offer_products": days(-OLDEST, -HORIZON),
+        "order_items": days(-OLDEST - HISTORY, -HORIZON - 1),
+    },
+    deps=[MODEL],
+    kinds=("pytorch",),
+    takes_range=False,
+)
 def next_item_examples(
     context: dg.AssetExecutionContext,
     training_examples: Relation,
@@ -94,11 +127,11 @@ def next_item_examples(
     """Scored from what was known before each impression was shown; only on run dates on which the network is fitted,
     for on those a ranker learns what its scores are worth.
     """
-    from metro_assets.sequences.scoring import no_examples, score_examples
-
     run_date = date.fromisoformat(context.partition_key)
-    if not models.exists(MODEL, run_date):
-        return no_examples()
+    if not IS_ON or not models.exists(MODEL, run_date):
+        return pl.DataFrame(schema={"impression_id": pl.Int64, SCORE: pl.Float32})
+    from metro_assets.sequences.scoring import score_examples
+
     return score_examples(
         models.load(MODEL, run_date),
         training_examples,
@@ -110,47 +143,7 @@ def next_item_examples(
     )
 
 
-def _model_asset() -> dg.AssetsDefinition:
-    return dg.asset(
-        ins={"order_items": days(-OLDEST - HISTORY, -OLDEST - 1)},
-        partitions_def=daily,
-        backfill_policy=ONE_DATE_A_RUN,
-        owners=OWNERS,
-        kinds={"pytorch"},
-        retry_policy=RETRY,
-        code_version=code_version(next_item_model),
-    )(fails_at_once(next_item_model))
-
-
-sequence_assets = (
-    [
-        _model_asset(),
-        table_asset(
-            ins={
-                "candidate_pool": days(0, 0),
-                "offer_products": days(0, 0),
-                "order_items": days(-HISTORY, -1),
-            },
-            deps=[MODEL],
-            kinds=("pytorch",),
-            takes_range=False,
-        )(next_item_scores),
-        table_asset(
-            ins={
-                "training_examples": days(-OLDEST + 1, -HORIZON + 1),
-                "offer_products": days(-OLDEST, -HORIZON),
-                "order_items": days(-OLDEST - HISTORY, -HORIZON - 1),
-            },
-            deps=[MODEL],
-            kinds=("pytorch",),
-            takes_range=False,
-        )(next_item_examples),
-    ]
-    if Algorithm.SASREC in SETTINGS.ranking.algorithms
-    else []
-)
-sequence_checks = (
-    [contract_checks("next_item_scores", may_be_empty=True), contract_checks("next_item_examples", may_be_empty=True)]
-    if sequence_assets
-    else []
-)
+sequence_checks = [
+    contract_checks("next_item_scores", may_be_empty=True),
+    contract_checks("next_item_examples", may_be_empty=True),
+]

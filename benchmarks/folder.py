@@ -61,8 +61,17 @@ def main() -> None:
 def told(what: str, started: float, lines: int) -> None:
     """Print a step with its seconds and the peak of the process's memory so far."""
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mebibytes()
     print(f"{what}: {seconds:.1f} s, {lines / seconds:,.0f} lines/s, peak {peak:,.0f} MiB", flush=True)
+
+
+def peak_mebibytes() -> float:
+    """The most memory of this program so far; what getrusage tells begins with that of the process that started it."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    (line,) = (line for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -25,8 +25,11 @@ import polars as pl  # noqa: E402
 import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
 
+from metro_assets.cli.teardown import hush_teardown  # noqa: E402
 from metro_assets.sql import Relation  # noqa: E402
 from metro_assets.storage.contract import contract  # noqa: E402
+
+hush_teardown()
 
 RUN_DATE = date(2026, 5, 18)
 ALGORITHMS = ("boosted_trees", "logistic")

@@ -28,7 +28,6 @@ from metro_assets.ranking.examples import (
     with_offer_codes,
 )
 from metro_assets.ranking.fitting import (
-    SUSPICIOUS_AUC_WITHIN_LISTS,
     choose,
     fit_ranker,
     load_holdout,
@@ -66,6 +65,7 @@ POOL_TABLES = (
     "candidate_margins",
 )
 SEQUENCE_TABLES = ("next_item_scores",) if READS_SEQUENCES & set(ALGORITHMS) else ()
+TOO_GOOD = load_settings().gate.suspicious_auc_within_lists
 MAY_BE_UNFIT = RANKING.without_model == "retrieval"
 
 
@@ -338,11 +338,11 @@ def champion_checks(context: dg.AssetCheckExecutionContext, models: dg.ResourceP
     yield dg.AssetCheckResult(
         check_name="is_not_too_good",
         asset_key="champion",
-        passed=bool(not highest > SUSPICIOUS_AUC_WITHIN_LISTS),
+        passed=bool(not highest > TOO_GOOD),
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"AUC within lists reaches {highest:.3f}; above {SUSPICIOUS_AUC_WITHIN_LISTS} look for a feature "
+        description=f"AUC within lists reaches {highest:.3f}; above {TOO_GOOD} look for a feature "
         "that knows the future",
-        metadata={"highest AUC within lists": highest, "limit": SUSPICIOUS_AUC_WITHIN_LISTS},
+        metadata={"highest AUC within lists": highest, "limit": TOO_GOOD},
     )
 
 

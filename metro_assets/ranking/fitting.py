@@ -41,8 +41,6 @@ SCORERS: dict[Algorithm, str] = {
 """What scores by more than a calibrated probability, likewise."""
 CUTOFF = 10
 REFERENCES, HOLDOUT = "references.json", "holdout.parquet"
-SUSPICIOUS_AUC_WITHIN_LISTS = 0.95
-"""Nobody foresees redemptions this well: a feature knows the future until proven otherwise (docs/evaluation.md)."""
 
 
 def ranker_class(algorithm: Algorithm) -> type[Ranker]:

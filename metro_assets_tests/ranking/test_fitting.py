@@ -10,11 +10,10 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from metro_assets.config import Ranking
+from metro_assets.config import Gate, Ranking
 from metro_assets.ranking.examples import NotEnoughHistoryError, load_examples, windows_before
 from metro_assets.ranking.fitting import (
     RANKERS,
-    SUSPICIOUS_AUC_WITHIN_LISTS,
     FittedRanker,
     choose,
     fit_ranker,
@@ -31,6 +30,7 @@ from metro_assets.ranking.fitting import (
 from metro_assets.sql import Relation
 from metro_assets.vocabulary import CONTEXT_FEATURES, NEXT_ITEM_FEATURE, OFFER_CODE, RANKING_FEATURES, Algorithm
 
+SUSPICIOUS_AUC_WITHIN_LISTS = Gate().suspicious_auc_within_lists
 SETTINGS = Ranking(train_days=14, validation_days=3, test_days=3, boosting_rounds=30, minimum_leaf_rows=20)
 RUN_DATE = date(2026, 5, 18)
 NEWEST = date(2026, 5, 11)

@@ -108,6 +108,7 @@ def next_item_scores(
 @table_asset(
     ins={
         "training_examples": days(-OLDEST + 1, -HORIZON + 1),
+        "sampled_examples": days(0, 0),
         "offer_products": days(-OLDEST, -HORIZON),
         "order_items": days(-OLDEST - HISTORY, -HORIZON - 1),
     },
@@ -118,6 +119,7 @@ def next_item_scores(
 def next_item_examples(
     context: dg.AssetExecutionContext,
     training_examples: Relation,
+    sampled_examples: Relation,
     offer_products: Relation,
     customers: Relation,
     order_items: Relation,
@@ -134,7 +136,7 @@ def next_item_examples(
 
     return score_examples(
         models.load(MODEL, run_date),
-        training_examples,
+        training_examples.join(sampled_examples.select("impression_id"), "impression_id"),
         offer_products,
         order_items,
         customers,

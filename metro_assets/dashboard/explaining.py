@@ -43,10 +43,12 @@ Features = npt.NDArray[np.float32]
 LogOdds = Callable[[Features], Floats]
 """Log odds of rows [n, features] if shown at the top, [n]."""
 
-BACKGROUND_CUSTOMERS, BACKGROUND_ROWS = 64, 64
+BACKGROUND_CUSTOMERS, BACKGROUND_ROWS = 64, 160
 """Customers whose candidates are drawn from, and candidates drawn: what a feature is compared with."""
-ORDERS = 64
+ORDERS = 320
 """Sampled orders of the features, half of them the reverse of the other half."""
+EFFECT_ORDERS = 64
+"""Likewise of an effect, whose trees take longer."""
 KEPT = 12
 """Models, backgrounds and descriptions of offers that are kept."""
 UNCALIBRATED = Calibration(1.0, 0.0)
@@ -70,6 +72,11 @@ class Explanation:
     def log_odds(self) -> float:
         """The sum: the log odds of the score."""
         return self.baseline + sum(self.contributions.values())
+
+    @property
+    def ordered(self) -> list[tuple[str, float]]:
+        """Features with their contributions, those that weigh most first."""
+        return sorted(self.contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
 
 
 def explanation(scorer: Scorer, row: Features, background: Features, seed: int) -> Explanation:
@@ -144,22 +151,27 @@ def sampled_explanation(
     )
 
 
-def effect_explanation(effect: ScaledEffect, row: Features, threads: int) -> Explanation | None:
-    """What each feature adds to the effect of showing an offer, in probability; None where its learner is no sum.
+def effect_explanation(
+    effect: ScaledEffect, row: Features, background: Features, seed: int, threads: int
+) -> Explanation:
+    """What each feature adds to the effect of showing an offer, in probability.
 
-    The regressions of the X and DR learners are sums of trees in the probability itself. A difference of two
-    probabilities (S, T) is none.
+    The regressions of the X and DR learners are sums of trees in the probability itself, so theirs is TreeSHAP. A
+    difference of two probabilities (S, T) is no such sum, and its orders are sampled.
+
+    Parameters
+    ----------
+    row, background : the features of the learner, [features] and [n, features].
     """
-    boosters = effect.learner.boosters
-    weights = dict.fromkeys(SCORING[effect.learner.kind], 1.0 / len(SCORING[effect.learner.kind]))
-    if effect.learner.kind not in {LearnerKind.X, LearnerKind.DR}:
-        return None
-    raw = np.zeros(len(row) + 1)
-    for name, weight in weights.items():
-        raw += weight * np.asarray(boosters[name].predict(row[None], pred_contrib=True, num_threads=threads))[0]
-    names = boosters[next(iter(weights))].feature_name()
-    scale = effect.scale
-    added = dict(zip(names, (scale.slope * raw[:-1]).tolist(), strict=True))
+    learner, scale = effect.learner, effect.scale
+    boosters = [learner.boosters[name] for name in SCORING[learner.kind]]
+    if learner.kind not in {LearnerKind.X, LearnerKind.DR}:
+        return sampled_explanation(
+            lambda rows: effect.of(rows, threads), RANKING_FEATURES, row, background, seed, EFFECT_ORDERS
+        )
+    parts = [booster.predict(row[None], pred_contrib=True, num_threads=threads)[0] for booster in boosters]
+    raw = np.mean(np.asarray(parts, dtype=np.float64), axis=0)
+    added = dict(zip(boosters[0].feature_name(), (scale.slope * raw[:-1]).tolist(), strict=True))
     return Explanation(scale.level + scale.slope * (float(raw[-1]) - scale.centre), added, SHAPLEY_TREES)
 
 

@@ -193,7 +193,7 @@ def rhythm(spend: Mapping[date, Sequence[float]], first: date, run_date: date) -
     spend : RON of every order, by day.
     """
     totals = {day: sum(orders) for day, orders in spend.items()}
-    edges = np.quantile(list(totals.values()), np.arange(1, SPEND_LEVELS) / SPEND_LEVELS) if totals else []
+    edges = np.quantile(list(totals.values()) or [0.0], np.arange(1, SPEND_LEVELS) / SPEND_LEVELS)
     known = {day: (len(spend[day]), total, 1 + int(np.searchsorted(edges, total))) for day, total in totals.items()}
     monday = first - timedelta(days=first.weekday())
     days = []

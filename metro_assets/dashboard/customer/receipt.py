@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 from scipy.special import expit, logit
 
@@ -13,6 +14,7 @@ from metro_assets.dashboard.customer.standing import Candidate, Fate
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.explaining import (
     Explanation,
+    Features,
     background,
     effect_explanation,
     explanation,
@@ -44,8 +46,8 @@ class Added:
     usual_margin_ron: float | None
     offer_margin_ron: float | None
     value_ron: float | None
-    effect: Explanation | None
-    """Of the change of the probability of a redemption, in probability; None where its learner is no sum."""
+    effect: Explanation
+    """Of the change of the probability of a redemption, in probability."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,15 @@ def account(desk: Desk, opened: OpenPublication, algorithm: str, customer_id: in
         version=version,
         metadata=desk.models.metadata(version.name, version.run_date),
         is_reproduced=abs(float(expit(explained.log_odds)) - candidate.offer.score) < SAME_SCORE,
-        added=_added(scorer, row, desk.settings.engine.threads),
+        added=_added(scorer, row, drawn, seed, desk.settings.engine.threads),
     )
 
 
-def _added(scorer: Scorer, row: pl.DataFrame, threads: int) -> Added | None:
+def _added(scorer: Scorer, row: pl.DataFrame, drawn: Features, seed: int, threads: int) -> Added | None:
     if not isinstance(scorer, UpliftScorer):
         return None
     features = matrix(row, scorer.feature_names)
-    known = features[:, : -len(MARGIN_FEATURES)]
+    known, others = (np.ascontiguousarray(rows[:, : -len(MARGIN_FEATURES)]) for rows in (features, drawn))
     bought, redeemed = scorer.model.changes(known, threads)
     value = scorer.scored(features, threads).value_ron
     quantity, usual, offered = row.select(MARGIN_FEATURES).row(0)
@@ -113,7 +115,7 @@ def _added(scorer: Scorer, row: pl.DataFrame, threads: int) -> Added | None:
         usual_margin_ron=usual,
         offer_margin_ron=offered,
         value_ron=None if value is None else float(value[0]),
-        effect=effect_explanation(scorer.model.redeemed, known[0], threads),
+        effect=effect_explanation(scorer.model.redeemed, known[0], others, seed, threads),
     )
 
 

@@ -144,11 +144,14 @@ def candidates(desk: Desk, opened: OpenPublication, slate: Slate, profile: Custo
             [profile.model_dump(include={"customer_id", *CONSENTS})],
             schema_overrides=dict.fromkeys(CONSENTS, pl.Boolean),
         )
-        rows = (connection.from_arrow(frame.to_arrow()) for frame in (found, live, consent, *events))
-        judged = judged_candidates(*rows, run_date, desk.settings.selection)
+        scores, terms, consents, impressions, redemptions = (
+            connection.from_arrow(frame.to_arrow()) for frame in (found, live, consent, *events)
+        )
+        judged = judged_candidates(scores, terms, consents, impressions, redemptions, run_date, desk.settings.selection)
         barriers = dict(judged.select("offer_id, barrier").fetchall())
-    known = found.join(live, on="offer_id").select(ScoredOffer._fields[:-1])
-    offers = [ScoredOffer(*row, barriers[row[0]]) for row in known.iter_rows() if row[0] in barriers]
+    known = found.join(live, on="offer_id").filter(pl.col("offer_id").is_in(list(barriers)))
+    rows = known.select(name for name in ScoredOffer._fields if name != "barrier").to_dicts()
+    offers = [ScoredOffer(**row, barrier=barriers[row["offer_id"]]) for row in rows]
     return placed(offers, [offer.offer_id for offer in slate.offers], slate.algorithm, desk.settings.selection)
 
 

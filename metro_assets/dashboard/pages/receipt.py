@@ -8,19 +8,15 @@ import polars as pl
 from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, Response
 
-from metro_assets.dashboard.charts import Chart, Series, row_chart
 from metro_assets.dashboard.customer.receipt import Account, account, passed_over, way_in
-from metro_assets.dashboard.customer.standing import candidates, counts_money, explores, showings
+from metro_assets.dashboard.customer.standing import ScoredOffer, candidates, counts_money, explores, showings
 from metro_assets.dashboard.downloads import csv_file
-from metro_assets.dashboard.explaining import Explanation
 from metro_assets.dashboard.pages.customer import AlgorithmName, CustomerId, Morning
 from metro_assets.dashboard.reasons import reason_in
 from metro_assets.dashboard.rendering import PageRoute, Visit, Visits
+from metro_assets.serving.schemas import CustomerProfile
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-ROW_HEIGHT, HEAD_HEIGHT = 24, 60
-"""Pixels of the chart per feature, and around them."""
 
 
 @router.get("/customers/{customer_id:int}/offers/{offer_id:int}")
@@ -58,7 +54,7 @@ def show(
         "receipt.html",
         **shared,
         account=own,
-        chart=_chart(visit, own.explained),
+        values={**own.features, **code_words(visit, profile, candidate.offer)},
         way_in=way_in(candidate, counts_money(slate.algorithm)),
         showings=showings(desk, opened, customer_id, offer_id),
         passed_over=passed_over(standing, candidate),
@@ -68,6 +64,19 @@ def show(
         exposures_allowed=desk.settings.selection.maximum_weekly_exposures,
         per_category=desk.settings.selection.maximum_per_category,
     )
+
+
+def code_words(visit: Visit, profile: CustomerProfile, offer: ScoredOffer) -> dict[str, str]:
+    """What the codes among the features stand for, by feature."""
+    return {
+        "segment_code": visit.word("segment", profile.segment),
+        "business_type_code": visit.word("business_type", profile.business_type),
+        "store_code": profile.store_name or "–",
+        "mechanic_code": visit.word("mechanic", offer.mechanic),
+        "category_code": visit.word("category", offer.category),
+        "anchor_code": offer.product_name or "–",
+        "offer_code": str(offer.offer_id),
+    }
 
 
 def contribution_rows(own: Account) -> pl.DataFrame:
@@ -84,18 +93,3 @@ def contribution_rows(own: Account) -> pl.DataFrame:
 def _without_scores(visit: Visit, shared: dict[str, Any]) -> HTMLResponse:
     """An offer that was no candidate, or of a morning whose scores are not kept any more."""
     return visit.page("receipt_unscored.html", 200 if shared["offer"] else 404, **shared)
-
-
-def _chart(visit: Visit, explained: Explanation | None) -> Chart | None:
-    if explained is None:
-        return None
-    ordered = sorted(explained.contributions.items(), key=lambda item: -abs(item[1]))
-    shown = [(visit.word("feature", name), value) for name, value in ordered]
-    f = visit.formats
-    return row_chart(
-        visit.say("receipt.contributions"),
-        [name for name, _ in shown],
-        [Series(visit.say("receipt.log_odds"), [value for _, value in shown])],
-        lambda value: f.signed(value, 3),
-        height=HEAD_HEIGHT + ROW_HEIGHT * len(shown),
-    )

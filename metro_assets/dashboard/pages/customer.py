@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 import polars as pl
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from metro_assets.dashboard.customer.portrait import portrait
 from metro_assets.dashboard.customer.standing import Candidate, Fate, candidates, counts_money, explores, moves
@@ -34,7 +34,7 @@ def _given(value: object) -> object:
 
 CustomerId: TypeAlias = Annotated[int, Path(ge=0, le=2**31 - 1)]
 Morning: TypeAlias = Annotated[date | None, BeforeValidator(_given), Query(alias="date")]
-AlgorithmName: TypeAlias = Annotated[str | None, BeforeValidator(_given), Query(max_length=60)]
+AlgorithmName: TypeAlias = Annotated[Annotated[str, Field(max_length=60)] | None, BeforeValidator(_given), Query()]
 
 
 @router.get("/customers/{customer_id:int}")

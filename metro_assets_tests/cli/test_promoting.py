@@ -31,7 +31,7 @@ def challenger_of(root: Path) -> str:
 
 def open_gate(root: Path, challenger: str) -> None:
     """As if the challenger had shown enough."""
-    row = gate_row(challenger, served(root), RUN_DATE, None, None, load_settings().gate)
+    row = gate_row(challenger, served(root), RUN_DATE, None, None, [], load_settings().gate)
     rows = gates([row]).with_columns(is_passed=pl.lit(True), objections=pl.lit([], dtype=pl.List(pl.String)))
     Warehouse(root, ENGINE).write("promotion_gates", RUN_DATE, rows)
 

@@ -69,7 +69,10 @@ def test_an_open_gate_serves_the_challenger_at_once_and_the_next_choice_keeps_it
     champion_of_the_day(context, settings=settings, models=models)
     assert served(copied) == challenger
 
-    models.rollback()
+    back = metro("rollback", warehouse=copied)
+    assert back.returncode == 0, back.stderr
+    assert f"{before} was served before {challenger} was promoted" in " ".join(back.stdout.split())
+    assert served(copied) == before
     models.unpin()
     champion_of_the_day(context, settings=settings, models=models)
     assert served(copied) == before

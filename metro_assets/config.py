@@ -380,7 +380,7 @@ class Canary(Section):
     quantity: float = Field(1_000.0, gt=0, le=100_000, description="units of a line that is made up")
     amount_ron: float = Field(100_000.0, gt=0, le=1_000_000, description="RON of a line, an order, a discount")
     tolerance: float = Field(
-        1e-6, ge=0, description="difference, relative above 1, by which a number that is computed again may differ"
+        1e-5, ge=0, description="difference, relative above 1, by which a number that is computed again may differ"
     )
 
 

@@ -1,6 +1,6 @@
 """The canary: still where a run knows only what came before, loud where a feature reads what came after."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,9 @@ def opened(database: duckdb.DuckDBPyConnection) -> Tables:
     tables = {name: relation(database, name, parts) for name, parts in rows.items()}
     everybody = tables["customers"].select("customer_id")
     tables |= {name: relation(database, name, []) for name in MADE}
-    # each is made of those before it
-    for name in MADE:
-        made = features_again(tables, everybody, DAY, SETTINGS, None)[name]
-        tables[name] = _kept(database, name, made)
+    for made_here in (("customer_products", "offer_features"), ("customer_features", "interaction_features")):
+        made = features_again(tables, everybody, DAY, SETTINGS, None)
+        tables |= {name: _kept(database, name, made[name]) for name in made_here}
     return tables
 
 
@@ -94,9 +93,20 @@ def _kept(database: duckdb.DuckDBPyConnection, name: str, made: Relation | pl.Da
     return database.from_arrow(rows.select(columns).to_arrow())
 
 
-def flown(again: Callable[..., Any] = features_again, settings: Settings = SETTINGS) -> pl.DataFrame:
+@pytest.fixture(scope="module")
+def world() -> Iterator[Tables]:
     with connection() as database:
-        return canary_rows(opened(database), KEYS, [again], DAY, settings, None)
+        yield opened(database)
+
+
+@pytest.fixture(scope="module")
+def clean(world: Tables) -> pl.DataFrame:
+    """The canary of the features as they are."""
+    return flown(world)
+
+
+def flown(world: Tables, again: Callable[..., Any] = features_again) -> pl.DataFrame:
+    return canary_rows(world, KEYS, [again], DAY, SETTINGS, None)
 
 
 def moved(rows: pl.DataFrame) -> dict[str, int]:
@@ -118,16 +128,14 @@ def test_the_moments_are_those_that_a_run_must_not_know() -> None:
     ]
 
 
-def test_every_sampled_customer_does_everything_with_every_candidate_at_every_moment() -> None:
-    with connection() as database:
-        tables = opened(database)
-        sampled = sampled_customers(tables["customers"], DAY, SETTINGS.canary, seed=1)
-        planted = planted_events(tables, sampled, DAY, SETTINGS.canary)
-        customers = {row[0] for row in sampled.fetchall()}
-        counts = {name: len(rows.pl()) for name, rows in planted.items()}
-        lines: pl.DataFrame = planted["order_items"].pl()
-        for name, rows in planted.items():
-            assert (rows.columns, rows.types) == (tables[name].columns, tables[name].types)
+def test_every_sampled_customer_does_everything_with_every_candidate_at_every_moment(world: Tables) -> None:
+    sampled = sampled_customers(world["customers"], DAY, SETTINGS.canary, seed=1)
+    planted = planted_events(world, sampled, DAY, SETTINGS.canary)
+    customers = {row[0] for row in sampled.fetchall()}
+    counts = {name: len(rows.pl()) for name, rows in planted.items()}
+    lines: pl.DataFrame = planted["order_items"].pl()
+    for name, rows in planted.items():
+        assert (rows.columns, rows.types) == (world[name].columns, world[name].types)
     assert len(customers) == 2
     assert set(lines["customer_id"]) == customers
     assert counts == {
@@ -158,7 +166,7 @@ def test_what_moved_by_hand() -> None:
     made = pl.DataFrame(
         {
             "customer_id": [4, 3, 2, 1],
-            "spend_ron": [1.0, 5.0, 200.00001, 10.1],
+            "spend_ron": [1.0, 5.0, 200.0001, 10.1],
             "last_date": [ago(1), DAY, ago(1), ago(1)],
         }
     )
@@ -166,7 +174,7 @@ def test_what_moved_by_hand() -> None:
     counts = {row["column_name"]: (row["moved_count"], row["value_count"]) for row in found.iter_rows(named=True)}
     assert counts == {
         "customer_id": (1, 4),  # customer 4 came
-        "spend_ron": (2, 3),  # 10 became 10.1, null became 5; 200.00001 is within a millionth of 200
+        "spend_ron": (2, 3),  # 10 became 10.1, null became 5; 200.0001 is within a millionth of 200
         "last_date": (1, 3),
     }
     examples = dict(found.select("column_name", "example").rows())
@@ -179,8 +187,8 @@ def test_a_table_without_rows_is_compared_and_nothing_moved() -> None:
     assert found.select("value_count", "moved_count").rows() == [(0, 0), (0, 0)]
 
 
-def test_the_features_know_nothing_of_what_came_after() -> None:
-    rows = flown()
+def test_the_features_know_nothing_of_what_came_after(clean: pl.DataFrame) -> None:
+    rows = clean
     assert set(rows["table_name"]) == set(MADE)
     assert moved(rows) == {}
     assert rows["planted_count"].unique().to_list() == [2 * 4 + 3 * 2 * 2 * 4]
@@ -189,20 +197,22 @@ def test_the_features_know_nothing_of_what_came_after() -> None:
     assert set(rows.columns) == {column.name for column in contract("point_in_time_canaries").columns}
 
 
-def test_a_feature_that_forgets_when_things_became_known_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feature_that_forgets_when_things_became_known_is_caught(
+    world: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def window_only(events: Relation, as_of_date: date, window_days: int) -> Relation:
         """Forgets that a row of an earlier day may have become known later."""
         return events.filter(f"run_date < date '{as_of_date}'")
 
     monkeypatch.setattr("metro_assets.features.customers.known_before", window_only)
-    rows = flown()
+    rows = flown(world)
     assert set(moved(rows)) == {"customer_products"}  # the others are made of what is stored, so it alone is named
     late = rows.filter(column_name="order_count").row(0, named=True)
     assert (late["moved_count"], late["value_count"]) == (2 * 2, 2 * 2)
     assert ": 2, with what came after 3" in late["example"]
 
 
-def test_a_feature_that_reads_the_outcome_of_the_day_is_caught() -> None:
+def test_a_feature_that_reads_the_outcome_of_the_day_is_caught(world: Tables) -> None:
     def knows_today(tables: Mapping[str, Relation], sampled: Relation, *others: Any) -> dict[str, Any]:
         """price_sensitivity_match with the redemptions of the run date in it, as if they were of the day before."""
         today = tables["redemptions"].filter(f"run_date = date '{DAY}' and recorded_date = date '{DAY}'")
@@ -210,7 +220,7 @@ def test_a_feature_that_reads_the_outcome_of_the_day_is_caught() -> None:
         leaky = {**tables, "redemptions": union([tables["redemptions"], _typed(shifted, tables["redemptions"])])}
         return features_again(leaky, sampled, *others)
 
-    rows = flown(knows_today)
+    rows = flown(world, knows_today)
     assert rows.filter(column_name="price_sensitivity_match")["moved_count"].to_list() == [2 * 2]
     assert rows.filter(column_name="offer_redemption_rate")["moved_count"].item() > 0
     assert set(moved(rows)) == {"interaction_features", "offer_features"}
@@ -228,15 +238,15 @@ def days_of(rows: pl.DataFrame, *run_dates: date) -> pl.DataFrame:
     return pl.concat([rows.with_columns(run_date=pl.lit(day)) for day in run_dates])
 
 
-def leaky_rows() -> pl.DataFrame:
+def with_a_leak(clean: pl.DataFrame) -> pl.DataFrame:
     """Three of four order counts moved."""
-    return flown().with_columns(
+    return clean.with_columns(
         moved_count=pl.when(pl.col("column_name") == "order_count").then(pl.lit(3)).otherwise("moved_count")
     )
 
 
-def test_the_gate_refuses_who_learned_from_what_moves() -> None:
-    clean, leaky = flown(), leaky_rows()
+def test_the_gate_refuses_who_learned_from_what_moves(clean: pl.DataFrame) -> None:
+    leaky = with_a_leak(clean)
     assert canary_objections(days_of(clean, ago(1), DAY), ago(1)) == []
     for canaries in (
         pl.concat([days_of(leaky, ago(1)), days_of(clean, DAY)]),  # it was fitted on what leaked
@@ -249,8 +259,7 @@ def test_the_gate_refuses_who_learned_from_what_moves() -> None:
         assert objection.endswith("moved 3 of 4 values of customer_products.order_count")
 
 
-def test_a_day_without_a_canary_is_no_clean_one() -> None:
-    clean = flown()
+def test_a_day_without_a_canary_is_no_clean_one(clean: pl.DataFrame) -> None:
     for canaries in (
         days_of(clean, DAY).clear(),
         days_of(clean, DAY),

@@ -14,7 +14,7 @@ from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_versi
 from metro_assets.sequences.again import MODEL, files_in_force
 from metro_assets.sequences.baskets import baskets_to_learn_from
 from metro_assets.sequences.pictures import draw_curve
-from metro_assets.sql import Relation
+from metro_assets.sql import Relation, query
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import NEXT_ITEM_FEATURE, Algorithm
 
@@ -106,6 +106,7 @@ def next_item_scores(
 @table_asset(
     ins={
         "training_examples": days(-OLDEST + 1, -HORIZON + 1),
+        "sampled_examples": days(0, 0),
         "offer_products": days(-OLDEST, -HORIZON),
         "order_items": days(-OLDEST - HISTORY, -HORIZON - 1),
     },
@@ -116,6 +117,7 @@ def next_item_scores(
 def next_item_examples(
     context: dg.AssetExecutionContext,
     training_examples: Relation,
+    sampled_examples: Relation,
     offer_products: Relation,
     customers: Relation,
     order_items: Relation,
@@ -132,7 +134,7 @@ def next_item_examples(
 
     return score_examples(
         models.load(MODEL, run_date),
-        training_examples,
+        query(__package__, "impressions", training_examples=training_examples, sampled_examples=sampled_examples),
         offer_products,
         order_items,
         customers,

@@ -494,12 +494,18 @@ create table next_item_scores (
 comment on table next_item_scores is 'One row is a candidate with what the network of purchase sequences says of it at the opening of the run date.';
 comment on column next_item_scores.next_item_score is 'log probability that the customer''s next line is one of the offer''s products, as the network foresees it; null: it knows none of them';
 
+create table sampled_examples (
+    run_date date not null,
+    impression_id bigint primary key
+);
+comment on table sampled_examples is 'One row is an impression that the fit of the sasrec ranker reads, so that the network of purchase sequences has to score no others; no rows on run dates on which the network is not fitted.';
+
 create table next_item_examples (
     run_date date not null,
     impression_id bigint primary key,
     next_item_score float check (next_item_score <= 0.001)
 );
-comment on table next_item_examples is 'One row is an impression that rankers of the run date learn from, with the score of the network of purchase sequences from what was known when it was shown; no rows on run dates on which the network is not fitted.';
+comment on table next_item_examples is 'One row is an impression of sampled_examples, with the score of the network of purchase sequences from what was known when it was shown; no rows on run dates on which the network is not fitted.';
 comment on column next_item_examples.next_item_score is 'as in next_item_scores, as of the day of the impression; null: the network knows none of the offer''s products';
 
 create table holdout_scores (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Form, Request
@@ -12,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from metro_assets.config import Settings
 from metro_assets.dashboard.catalogue import LANGUAGES
 from metro_assets.dashboard.desk import Desk
+from metro_assets.dashboard.offer_reach import prepare
 from metro_assets.dashboard.pages import customer, drift, experiments, home, offers, quality, simulate
 from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page
 
@@ -23,6 +25,7 @@ settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 def add_pages(app: FastAPI, settings: Settings) -> None:
     """Add the pages to a service that follows the publications (`app.state.following`)."""
     app.state.desk = Desk(settings, app.state.following.reader)
+    app.state.following.listeners.append(partial(prepare, app.state.desk))
     for page in PAGES:
         app.include_router(page.router)
     app.include_router(settings_router)

@@ -35,6 +35,8 @@ SORTED_BY: dict[Sort, tuple[str, bool]] = {
     "name": ("name", False),
 }
 """The column that an order of the list goes by, and whether the largest comes first."""
+HALF_WIDTH = 600
+"""Of a chart that shares the line with another: its letters stay readable."""
 FATES = ("served", "outranked", "category_limit", "already_redeemed", "exposure_limit", "no_consent")
 RunDate: TypeAlias = Annotated[date | None, Query(alias="date")]
 Format: TypeAlias = Literal["html", "csv"]
@@ -127,7 +129,7 @@ def show_one(
         why=[] if offer["customer_count"] else why_nobody(visit, reach, fates, offer),
         products=tables["products"].to_dicts(),
         by_segment=_by_segment(visit, tables["segments"]),
-        by_score=_by_score(visit, tables["scores"], reach) if "scores" in tables else None,
+        by_score=_by_score(visit, tables["scores"]) if "scores" in tables else None,
         by_fate=_by_fate(visit, tables["fates"]) if "fates" in tables else None,
         overlaps=tables["overlaps"].to_dicts(),
         customers=tables["customers"].to_dicts(),
@@ -211,7 +213,7 @@ def _by_mechanic(visit: Visit, rows: pl.DataFrame, *, has_probabilities: bool) -
     title = visit.say(f"offers.by_mechanic_{measure}")
     labels = [visit.word("mechanic", code) for code in sums["mechanic"]]
     series = [Series(visit.say(f"offers.{measure}"), sums[measure].to_list())]
-    return row_chart(title, labels, series, visit.formats.number, height=60 + 26 * len(labels))
+    return row_chart(title, labels, series, visit.formats.quantity, height=60 + 28 * len(labels))
 
 
 def _by_segment(visit: Visit, rows: pl.DataFrame) -> Chart | None:
@@ -223,21 +225,17 @@ def _by_segment(visit: Visit, rows: pl.DataFrame) -> Chart | None:
         Series(visit.say("offers.customer_count"), rows["customer_count"].to_list()),
         Series(visit.say("offers.expected_redemptions"), rows["expected_redemptions"].to_list()),
     ]
-    return row_chart(visit.say("offers.by_segment"), labels, series, visit.formats.number, height=90 + 44 * len(labels))
+    title, height = visit.say("offers.by_segment"), 60 + 44 * len(labels)
+    return row_chart(title, labels, series, visit.formats.quantity, height=height, width=HALF_WIDTH)
 
 
-def _by_score(visit: Visit, rows: pl.DataFrame, reach: OfferReach) -> Chart | None:
+def _by_score(visit: Visit, rows: pl.DataFrame) -> Chart | None:
     if rows.is_empty():
         return None
     places = range(LAST_HALVING, -1, -1)
     counts = {row["halvings"]: row for row in rows.iter_rows(named=True)}
     show_ = visit.formats
-    decimals = 1 if reach.has_probabilities else 2
-    labels = [
-        f"{show_.share(0 if place == LAST_HALVING else 2.0 ** -(place + 1), decimals)}–"
-        f"{show_.share(2.0**-place, decimals)}"
-        for place in places
-    ]
+    labels = [visit.say("offers.up_to", high=show_.share(2.0**-place, 1 if place > 2 else 0)) for place in places]
     series = [
         Series(
             visit.say(f"offers.scored_{kind}"),
@@ -254,7 +252,7 @@ def _by_fate(visit: Visit, rows: pl.DataFrame) -> Chart | None:
     fate = rows.row(0, named=True)
     labels = [visit.say(f"offers.fate_{name}") for name in FATES]
     series = [Series(visit.say("offers.scored_candidate"), [fate[f"{name}_count"] for name in FATES])]
-    return row_chart(visit.say("offers.by_fate"), labels, series, visit.formats.number, height=220)
+    return row_chart(visit.say("offers.by_fate"), labels, series, visit.formats.number, height=240, width=HALF_WIDTH)
 
 
 def _total(column: pl.Series) -> float | None:

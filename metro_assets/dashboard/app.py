@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Form, Request
@@ -11,11 +12,24 @@ from starlette.staticfiles import StaticFiles
 
 from metro_assets.config import Settings
 from metro_assets.dashboard.catalogue import LANGUAGES
+from metro_assets.dashboard.customer.portrait import prepare_segments
 from metro_assets.dashboard.desk import Desk
-from metro_assets.dashboard.pages import customer, drift, experiments, home, offers, quality, receipt, simulate
-from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page
+from metro_assets.dashboard.offer_reach import prepare
+from metro_assets.dashboard.pages import (
+    customer,
+    customers,
+    drift,
+    experiments,
+    home,
+    offers,
+    quality,
+    receipt,
+    sign_in,
+    simulate,
+)
+from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page, own_path
 
-PAGES = (home, customer, receipt, simulate, offers, quality, drift, experiments)
+PAGES = (sign_in, home, customers, customer, receipt, simulate, offers, quality, drift, experiments)
 YEAR_SECONDS = 365 * 24 * 3600
 settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -23,6 +37,8 @@ settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 def add_pages(app: FastAPI, settings: Settings) -> None:
     """Add the pages to a service that follows the publications (`app.state.following`)."""
     app.state.desk = Desk(settings, app.state.following.reader)
+    # What takes a fraction of a second first: the pages of customers wait for the segments.
+    app.state.following.listeners += [partial(work, app.state.desk) for work in (prepare_segments, prepare)]
     for page in PAGES:
         app.include_router(page.router)
     app.include_router(settings_router)
@@ -46,9 +62,7 @@ def keep_preferences(
 ) -> Response:
     """Keep a language or theme in a cookie and go back to where the person was."""
     cookie, allowed = {"language": (LANGUAGE_COOKIE, LANGUAGES), "theme": (THEME_COOKIE, THEMES)}.get(name, ("", ()))
-    # Only a path of our own: `//elsewhere` would lead away.
-    target = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
-    response = RedirectResponse(target, 303)
+    response = RedirectResponse(own_path(back), 303)
     if value in allowed:
         secure = request.url.scheme == "https"
         response.set_cookie(cookie, value, max_age=YEAR_SECONDS, samesite="lax", httponly=True, secure=secure)

@@ -14,9 +14,13 @@ from xml.etree import ElementTree
 
 import pygal
 from markupsafe import Markup
+from pygal.style import Style
 
 Value: TypeAlias = float | None
 SVG = "http://www.w3.org/2000/svg"
+TEXT_PIXELS = 13
+"""Of the style sheet: the margins follow from it."""
+SCRIPTED = {"tooltip", "tooltip-overlay", "text-overlay"}
 ElementTree.register_namespace("", SVG)
 
 
@@ -78,26 +82,33 @@ def _drawn(
     defaults = {
         "width": 860,
         "height": 320,
-        "show_legend": len(series) > 1,
-        "legend_at_bottom": True,
-        "legend_at_bottom_columns": 4,
+        "show_legend": False,  # the page draws it, where it can wrap and be read aloud
         "margin": 8,
         "spacing": 8,
         "no_data_text": "–",
         "print_values": False,
     }
-    drawing = kind(js=[], css=[], no_prefix=True, disable_xml_declaration=True, **{**defaults, **options})
+    style = Style(label_font_size=TEXT_PIXELS, major_label_font_size=TEXT_PIXELS)
+    drawing = kind(style=style, js=[], css=[], no_prefix=True, disable_xml_declaration=True, **{**defaults, **options})
     drawing.x_labels = list(labels)
     drawing.value_formatter = show
     for one in series:
         drawing.add(one.name, [_point(one, place) for place in range(len(one.values))])
     tree = drawing.render_tree()
-    for definitions in tree.findall(f"{{{SVG}}}defs") + tree.findall("defs"):
-        tree.remove(definitions)
+    _strip(tree)
     tree.attrib.pop("id", None)
     tree.set("role", "img")
     tree.set("aria-label", title)
     return Chart(title, Markup(ElementTree.tostring(tree, encoding="unicode")), labels, series, show)  # noqa: S704
+
+
+def _strip(tree: ElementTree.Element) -> None:
+    """Take out what works by scripts or by styles in the page."""
+    for parent in list(tree.iter()):
+        parent.attrib.pop("style", None)
+        for child in list(parent):
+            if str(child.tag).endswith("defs") or SCRIPTED & set(child.get("class", "").split()):
+                parent.remove(child)
 
 
 def _point(series: Series, place: int) -> Any:

@@ -9,15 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import duckdb
 import numpy as np
 import polars as pl
+import structlog
 from duckdb import ColumnExpression, ConstantExpression
 
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.kept import once
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.sql import query
-from metro_assets.storage.errors import explained
+from metro_assets.storage.errors import WarehouseError, explained
 from metro_assets.vocabulary import CUSTOMER_FEATURES
 
 KEPT = 8
@@ -25,6 +27,7 @@ KEPT = 8
 SPEND_LEVELS = 4
 """Shades of a day of the calendar: quarters of the customer's days with an order, by spend."""
 WEEK_DAYS = 7
+log = structlog.get_logger("metro.pages")
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,15 @@ def with_names(bought: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
         )
         .sort(["net_ron", "product_id"], descending=[True, False])
     )
+
+
+def prepare_segments(desk: Desk, opened: OpenPublication) -> None:
+    """Work out the segments of a publication before somebody asks; what cannot be read is left to the page."""
+    try:
+        segments(desk, opened.publication.name, opened.publication.run_date)
+        product_names(desk, opened.publication.name)
+    except (WarehouseError, duckdb.Error, OSError) as error:
+        log.warning("segments not prepared", publication=opened.publication.name, problem=type(error).__name__)
 
 
 @once(KEPT)

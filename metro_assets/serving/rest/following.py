@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -36,6 +37,8 @@ class Following:
         """Why the newest publication is not served; None: it is."""
         self.current: Served | None = None
         """What is served; replaced as a whole."""
+        self.listeners: list[Callable[[OpenPublication], None]] = []
+        """Told of every publication that is taken up, once it is served."""
         self._stamp: Stamp | None = None
 
     def served(self) -> Served:
@@ -55,6 +58,8 @@ class Following:
                 self.current = Served(opened, opened.slates())
                 self.metrics.serve(opened.publication)
                 log.info("serving", publication=opened.publication.name, champion=opened.publication.champion)
+                for tell in self.listeners:
+                    tell(opened)
             self.problem = None
         except (WarehouseError, OSError) as error:
             if str(error) != self.problem:

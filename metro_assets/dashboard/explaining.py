@@ -30,7 +30,7 @@ from metro_assets.ranking.examples import with_customer_codes, with_offer_codes
 from metro_assets.ranking.fitting import CalibratedRanker, load_scorer, partition_seed
 from metro_assets.ranking.logistic import LogisticRanker
 from metro_assets.ranking.protocol import TOP_POSITION, Scorer
-from metro_assets.ranking.uplift.fitting import ScaledEffect
+from metro_assets.ranking.uplift.effects import ScaledEffect
 from metro_assets.ranking.uplift.learners import SCORING, LearnerKind
 from metro_assets.ranking.uplift.scorer import UpliftScorer
 from metro_assets.sql import query, values

@@ -22,7 +22,7 @@ from metro_assets.ranking.fitting import CalibratedRanker
 from metro_assets.ranking.logistic import LogisticRanker
 from metro_assets.ranking.posterior import Rows, prior
 from metro_assets.ranking.settled import CODES
-from metro_assets.ranking.uplift.fitting import Scale, ScaledEffect
+from metro_assets.ranking.uplift.effects import Scale, ScaledEffect
 from metro_assets.ranking.uplift.learners import Learner, LearnerKind
 from metro_assets.vocabulary import RANKING_FEATURES
 

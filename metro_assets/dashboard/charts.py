@@ -67,6 +67,31 @@ def row_chart(
     return Chart(title, drawn.svg, labels, series, show)
 
 
+def trend_points(values: Sequence[Value], width: float = 100, height: float = 24, margin: float = 2) -> list[str]:
+    """The `points` of svg polylines through the values, left to right; what is not known parts the line.
+
+    A value without neighbours becomes a short dash; the highest value touches the top, and equal ones lie in the middle.
+    """
+    known = [value for value in map(_known, values) if value is not None]
+    if not known:
+        return []
+    low, high = min(known), max(known)
+    step = (width - 2 * margin) / max(len(values) - 1, 1)
+    parts: list[list[str]] = [[]]
+    for place, value in enumerate(map(_known, values)):
+        if value is None:
+            parts.append([])
+            continue
+        share = (value - low) / (high - low) if high > low else 0.5
+        parts[-1].append(f"{margin + place * step:.1f},{margin + (1 - share) * (height - 2 * margin):.1f}")
+    return [" ".join(part if len(part) > 1 else _dash(part[0], margin)) for part in parts if part]
+
+
+def _dash(point: str, margin: float) -> list[str]:
+    across, down = point.split(",")
+    return [f"{float(across) - margin / 2:.1f},{down}", f"{float(across) + margin / 2:.1f},{down}"]
+
+
 def _drawn(
     kind: Any,
     title: str,

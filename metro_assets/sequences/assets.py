@@ -13,7 +13,7 @@ from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
 from metro_assets.sequences.baskets import baskets_to_learn_from
 from metro_assets.sequences.pictures import draw_curve
-from metro_assets.sql import Relation
+from metro_assets.sql import Relation, query
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import NEXT_ITEM_FEATURE, Algorithm
 
@@ -136,7 +136,7 @@ def next_item_examples(
 
     return score_examples(
         models.load(MODEL, run_date),
-        training_examples.join(sampled_examples.select("impression_id"), "impression_id"),
+        query(__package__, "impressions", training_examples=training_examples, sampled_examples=sampled_examples),
         offer_products,
         order_items,
         customers,

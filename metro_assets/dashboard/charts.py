@@ -70,7 +70,7 @@ def row_chart(
 def trend_points(values: Sequence[Value], width: float = 100, height: float = 24, margin: float = 2) -> list[str]:
     """The `points` of svg polylines through the values, left to right; what is not known parts the line.
 
-    A value without neighbours becomes a short dash; the highest value touches the top, and equal ones lie in the middle.
+    A value without neighbours becomes a short dash; the highest touches the top, and equal ones lie in the middle.
     """
     known = [value for value in map(_known, values) if value is not None]
     if not known:

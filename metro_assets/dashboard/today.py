@@ -95,15 +95,20 @@ def mornings(desk: Desk, publication: Publication, most: int, seconds: float | N
     return found, True
 
 
-def champion_since(found: Sequence[Morning]) -> date:
-    """The first of the unbroken mornings whose champion is that of the newest."""
+def champion_since(found: Sequence[Morning], oldest: date) -> tuple[date, bool]:
+    """The first of the unbroken mornings with the newest one's champion, and whether none before it can be another.
+
+    Parameters
+    ----------
+    oldest : the first morning that there is, read or not.
+    """
     newest = found[0]
     since = newest.run_date
     for morning in found[1:]:
         if morning.algorithm != newest.algorithm:
-            break
+            return since, True
         since = morning.run_date
-    return since
+    return since, since <= oldest
 
 
 def drift_of(desk: Desk, run_date: date, shown: int = 3) -> Drift | None:

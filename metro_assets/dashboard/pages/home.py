@@ -80,7 +80,7 @@ def show(
         is_newest=is_newest,
         mornings=found,
         is_whole=is_whole,
-        since=champion_since(found),
+        since=champion_since(found, min(desk.run_dates(), default=publication.run_date)),
         drift=drift,
         matters=matters(desk, publication, found, drift, problem) if is_newest else [],
         tiles=[_tile(visit, name, found) for name in FIGURES],
@@ -99,8 +99,10 @@ def _tile(visit: Visit, name: str, found: Sequence[Morning]) -> Tile:
     values = [one.figures[name] for one in reversed(found)]
     known = [value for value in values if value is not None]
     before = next((one for one in found[1:] if one.figures[name] is not None), None)
-    beside = "" if before is None else visit.say(
-        "home.before", value=write(f, before.figures[name]), day=f.day(before.run_date)
+    beside = (
+        ""
+        if before is None
+        else visit.say("home.before", value=write(f, before.figures[name]), day=f.day(before.run_date))
     )
     ndcg = newest.ndcg
     if name == "ndcg_at_10" and ndcg.lower is not None:

@@ -7,6 +7,7 @@ need no second drawing.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -18,6 +19,9 @@ from markupsafe import Markup
 Value: TypeAlias = float | None
 SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", SVG)
+# pygal leaves a finder of modules behind, for maps that are not used here and of a kind that Python no longer knows:
+# every later import would warn of it.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import polars as pl
 from fastapi import APIRouter, Query
@@ -18,7 +18,7 @@ from metro_assets.dashboard.charts import trend_points
 from metro_assets.dashboard.downloads import csv_file
 from metro_assets.dashboard.formats import Formats
 from metro_assets.dashboard.rendering import PageRoute, Visit, Visits
-from metro_assets.dashboard.today import Morning, champion_since, drift_of, examples, matters, mornings
+from metro_assets.dashboard.today import Matter, Morning, champion_since, drift_of, examples, matters, mornings
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Unchosen = BeforeValidator(lambda value: None if value == "" else value)
@@ -82,7 +82,10 @@ def show(
         is_whole=is_whole,
         since=champion_since(found, min(desk.run_dates(), default=publication.run_date)),
         drift=drift,
-        matters=matters(desk, publication, found, drift, problem) if is_newest else [],
+        matters=[
+            (matter.tone, _told(visit, matter), matter.href)
+            for matter in (matters(desk, publication, found, drift, problem) if is_newest else ())
+        ],
         tiles=[_tile(visit, name, found) for name in FIGURES],
         figures=FIGURES,
         examples=examples(opened),
@@ -91,6 +94,17 @@ def show(
         # The next visitor need not wait for what this one did not want to wait for.
         page.background = BackgroundTask(mornings, desk, publication, knobs.trend_mornings, None)
     return page
+
+
+def _told(visit: Visit, matter: Matter) -> str:
+    """A matter in words."""
+    say: dict[str, Callable[[Any], object]] = {
+        "day": lambda day: visit.formats.day(day, "long"),
+        "algorithm": lambda algorithm: visit.word("algorithm", algorithm),
+        "quantities": lambda names: ", ".join(visit.word("feature", name) for name in names),
+    }
+    values = {name: say[name](value) if name in say else value for name, value in matter.values.items()}
+    return visit.say(f"home.matter_{matter.code}", **values)
 
 
 def _tile(visit: Visit, name: str, found: Sequence[Morning]) -> Tile:

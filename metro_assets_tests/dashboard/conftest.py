@@ -21,9 +21,9 @@ CHROMIUM = os.environ.get("METRO_CHROMIUM") or next(
 )
 
 
-def pages_of(warehouse: Path, keys: Keys | None = None) -> TestClient:
+def pages_of(warehouse: Path, keys: Keys | None = None, **asked: object) -> TestClient:
     """A client of the service with its pages, to be entered with `with`."""
-    app = create_app(load_settings(warehouse), keys or Keys({}), add_pages)
+    app = create_app(load_settings(warehouse, **asked), keys or Keys({}), add_pages)
     headers = {"Accept": "text/html"}
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False, headers=headers)
 

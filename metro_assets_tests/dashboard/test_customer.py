@@ -440,7 +440,7 @@ def test_an_account_manager_compares_asks_why_and_comes_back(site: str, page: Pa
     page.goto(f"{site}/customers/{customer_id}")
     page.get_by_label("Algorithm", exact=True).select_option("logistic")
     page.wait_for_url("**algorithm=logistic**")
-    page.get_by_label("Beside").select_option("boosted_trees")
+    page.get_by_label("Beside", exact=True).select_option("boosted_trees")
     page.wait_for_url("**beside=boosted_trees**")
     expect(page.get_by_role("heading", name="What moves")).to_be_visible()
     first = page.locator(".price-tag h3 a").first

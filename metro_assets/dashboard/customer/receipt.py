@@ -78,15 +78,15 @@ class WayIn:
 
 def account(desk: Desk, opened: OpenPublication, algorithm: str, customer_id: int, candidate: Candidate) -> Account:
     """The account of a candidate's score; raises WarehouseError."""
-    name, run_date, offer_id = opened.publication.name, opened.publication.run_date, candidate.offer.offer_id
-    row = pair_features(desk, name, run_date, customer_id, [offer_id])
+    publication, run_date = opened.publication, opened.publication.run_date
+    row = pair_features(desk, publication, customer_id, [candidate.offer.offer_id])
     version = None if algorithm == UNRANKED else scoring_version(desk, algorithm, run_date)
     if version is None or row.is_empty():
         return Account({}, None, version, {}, is_reproduced=False)
-    scorer = scorer_of(desk, name, version)
+    scorer = scorer_of(desk, publication, version)
     if not set(scorer.feature_names) <= set(row.columns):
         return Account({}, None, version, {}, is_reproduced=False)
-    drawn = matrix(background(desk, name, run_date), scorer.feature_names)
+    drawn = matrix(background(desk, publication), scorer.feature_names)
     own = matrix(row, scorer.feature_names)
     seed = explanation_seed(desk, run_date)
     explained = explanation(scorer, own[0], drawn, seed)

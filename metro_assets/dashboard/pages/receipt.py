@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -55,6 +56,7 @@ def show(
         **shared,
         account=own,
         values={**own.features, **code_words(visit, profile, candidate.offer)},
+        learned_from=learned_from(own),
         way_in=way_in(candidate, counts_money(slate.algorithm)),
         showings=showings(desk, opened, customer_id, offer_id),
         passed_over=passed_over(standing, candidate),
@@ -64,6 +66,13 @@ def show(
         exposures_allowed=desk.settings.selection.maximum_weekly_exposures,
         per_category=desk.settings.selection.maximum_per_category,
     )
+
+
+def learned_from(own: Account) -> tuple[date, date] | None:
+    """First and last day of the impressions behind the model that scored; None where they are not recorded."""
+    windows = own.metadata.get("windows", {}).values()
+    days = [date.fromisoformat(day) for window in windows for day in window]
+    return (min(days), max(days)) if days else None
 
 
 def code_words(visit: Visit, profile: CustomerProfile, offer: ScoredOffer) -> dict[str, str]:

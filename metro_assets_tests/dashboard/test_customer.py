@@ -1,5 +1,6 @@
 """A customer's page: its numbers are the tables', lists are compared, rules said, and every state has a page."""
 
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 from metro_assets.config import Selection, load_settings
 from metro_assets.dashboard.catalogue import say
 from metro_assets.dashboard.customer.portrait import Segment, category_shares, rhythm
+from metro_assets.dashboard.customer.receipt import way_in
 from metro_assets.dashboard.customer.standing import Fate, ScoredOffer, Showings, moves, placed
 from metro_assets.dashboard.formats import Formats
 from metro_assets.dashboard.reasons import reason_in
@@ -267,6 +269,19 @@ def test_money_orders_where_the_policy_counts_it_and_chance_is_said_to_be_chance
     assert by_money[1].needed == 5.0
     drawn = placed([scored(1, 0.9), scored(2, 0.8)], [2], "thompson", settings)
     assert drawn[0].fate == Fate.NOT_DRAWN
+
+
+def test_only_a_probability_has_log_odds_to_gain() -> None:
+    settings = Selection(slate_size=1)
+    row = placed([scored(1, 0.5), scored(2, 0.25)], [1], "logistic", settings)[1]
+    way = way_in(row, "logistic")
+    assert way is not None
+    # From 1 : 3 to 1 : 1.
+    assert way.log_odds_missing == pytest.approx(math.log(3))
+    by_place = way_in(row, "retrieval")
+    assert by_place is not None
+    assert by_place.log_odds_missing is None
+    assert way_in(placed([scored(1, 0.5)], [1], "logistic", settings)[0], "logistic") is None
 
 
 def test_a_showing_falls_out_of_the_week_seven_days_later() -> None:

@@ -25,7 +25,7 @@ from metro_assets.serving.queries import OpenPublication
 from metro_assets.serving.schemas import CustomerProfile, Recommendation, Slate
 from metro_assets.sql import query
 from metro_assets.storage.errors import explained
-from metro_assets.vocabulary import UNKNOWN, Algorithm
+from metro_assets.vocabulary import UNKNOWN, UNRANKED, Algorithm
 
 KEPT = 8
 """Publications whose offers are kept."""
@@ -123,6 +123,11 @@ def moves(offers: Sequence[Recommendation], others: Sequence[Recommendation]) ->
 def counts_money(algorithm: str) -> bool:
     """Whether its policy orders by RON rather than by the score."""
     return algorithm == Algorithm.UPLIFT
+
+
+def is_chance(algorithm: str) -> bool:
+    """Whether its scores are probabilities; those of the order of retrieval are places."""
+    return algorithm != UNRANKED
 
 
 def explores(algorithm: str) -> bool:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, Response
 
 from metro_assets.dashboard.customer.receipt import Account, account, passed_over, way_in
-from metro_assets.dashboard.customer.standing import ScoredOffer, candidates, counts_money, explores, showings
+from metro_assets.dashboard.customer.standing import ScoredOffer, candidates, counts_money, is_chance, showings
 from metro_assets.dashboard.downloads import csv_file
 from metro_assets.dashboard.pages.customer import AlgorithmName, CustomerId, Morning
 from metro_assets.dashboard.reasons import reason_in
@@ -45,6 +45,7 @@ def show(
         "offer": offer,
         "reason": reason_in(visit.language, offer.reason) if offer else "",
         "candidate": candidate,
+        "is_chance": is_chance(slate.algorithm),
     }
     if candidate is None:
         return _without_scores(visit, shared)
@@ -57,12 +58,11 @@ def show(
         account=own,
         values={**own.features, **code_words(visit, profile, candidate.offer)},
         learned_from=learned_from(own),
-        way_in=way_in(candidate, counts_money(slate.algorithm)),
+        way_in=way_in(candidate, slate.algorithm),
         showings=showings(desk, opened, customer_id, offer_id),
         passed_over=passed_over(standing, candidate),
         last=next((one for one in reversed(standing) if one.fate == "CHOSEN"), None),
         counts_money=counts_money(slate.algorithm),
-        explores=explores(slate.algorithm),
         exposures_allowed=desk.settings.selection.maximum_weekly_exposures,
         per_category=desk.settings.selection.maximum_per_category,
     )

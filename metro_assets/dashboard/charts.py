@@ -79,7 +79,7 @@ def _drawn(
     show: Callable[[float | None], str],
     options: Mapping[str, Any],
 ) -> Chart:
-    defaults = {
+    defaults: dict[str, Any] = {
         "width": 860,
         "height": 320,
         "show_legend": False,  # the page draws it, where it can wrap and be read aloud
@@ -89,6 +89,9 @@ def _drawn(
         "print_values": False,
     }
     style = Style(label_font_size=TEXT_PIXELS, major_label_font_size=TEXT_PIXELS)
+    if "range" not in options and (ends := _ends(series)):
+        # pygal leaves intervals out of its scale.
+        defaults["range"] = ends
     drawing = kind(style=style, js=[], css=[], no_prefix=True, disable_xml_declaration=True, **{**defaults, **options})
     drawing.x_labels = list(labels)
     drawing.value_formatter = show
@@ -100,6 +103,18 @@ def _drawn(
     tree.set("role", "img")
     tree.set("aria-label", title)
     return Chart(title, Markup(ElementTree.tostring(tree, encoding="unicode")), labels, series, show)  # noqa: S704
+
+
+def _ends(series: Sequence[Series]) -> tuple[float, float] | None:
+    """From zero, or the lowest end of an interval, to the highest; None without intervals."""
+    numbers = [
+        _known(number)
+        for one in series
+        if one.intervals is not None
+        for number in (*one.values, *(end for ends in one.intervals for end in ends))
+    ]
+    known = [number for number in numbers if number is not None]
+    return (min(0.0, *known), max(0.0, *known)) if known else None
 
 
 def _strip(tree: ElementTree.Element) -> None:

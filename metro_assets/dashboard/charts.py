@@ -20,6 +20,8 @@ Value: TypeAlias = float | None
 SVG = "http://www.w3.org/2000/svg"
 TEXT_PIXELS = 13
 """Of the style sheet: the margins follow from it."""
+WRITTEN_LABELS = 8
+"""Of a line or an axis: more would run into each other."""
 SCRIPTED = {"tooltip", "tooltip-overlay", "text-overlay"}
 ElementTree.register_namespace("", SVG)
 
@@ -49,7 +51,11 @@ def line_chart(
     title: str, labels: Sequence[str], series: Sequence[Series], show: Callable[[float | None], str], **options: Any
 ) -> Chart:
     """Lines over dates or other ordered labels, with their intervals."""
-    return _drawn(pygal.Line, title, labels, series, show, {"show_only_major_dots": False, "dots_size": 3, **options})
+    defaults: dict[str, Any] = {"dots_size": 3}
+    if len(labels) > WRITTEN_LABELS:
+        every = math.ceil(len(labels) / WRITTEN_LABELS)
+        defaults |= {"x_labels_major_every": every, "show_minor_x_labels": False, "truncate_label": -1}
+    return _drawn(pygal.Line, title, labels, series, show, {**defaults, **options})
 
 
 def bar_chart(
@@ -67,7 +73,7 @@ def row_chart(
     turned = [
         Series(one.name, one.values[::-1], one.intervals[::-1] if one.intervals is not None else None) for one in series
     ]
-    drawn = _drawn(pygal.HorizontalBar, title, labels[::-1], turned, show, options)
+    drawn = _drawn(pygal.HorizontalBar, title, labels[::-1], turned, show, {"truncate_label": -1, **options})
     return Chart(title, drawn.svg, labels, series, show)
 
 
@@ -87,6 +93,7 @@ def _drawn(
         "spacing": 8,
         "no_data_text": "–",
         "print_values": False,
+        "max_scale": WRITTEN_LABELS,
     }
     style = Style(label_font_size=TEXT_PIXELS, major_label_font_size=TEXT_PIXELS)
     if "range" not in options and (ends := _ends(series)):

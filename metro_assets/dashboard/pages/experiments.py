@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import polars as pl
@@ -38,14 +38,26 @@ COLUMNS = (
     "gini",
     "seconds_per_day",
 )
+LIST_SCHEMA: dict[str, Any] = {
+    "experiment": pl.String,
+    "start": pl.Date,
+    "days": pl.Int64,
+    "policies": pl.String,
+    "best_policy": pl.String,
+    "incremental_margin_ron": pl.Float64,
+    "finished_at": pl.Datetime("us"),
+}
 MARGIN_OVER = "margin_ron_minus:"
 Table: TypeAlias = Literal["results", "days", "known_truth"]
 
 
 @router.get("/experiments")
-def show(visit: Visits) -> Response:
+def show(visit: Visits, format: Literal["html", "csv"] = "html") -> Response:
     """The experiments that there are."""
-    return visit.page("experiments.html", experiments=[_summary(one) for one in experiments(visit.desk)])
+    summaries = [_summary(one) for one in experiments(visit.desk)]
+    if format == "csv":
+        return csv_file("experiments", _table(summaries))
+    return visit.page("experiments.html", experiments=summaries)
 
 
 @router.get("/experiments/{name}")
@@ -111,6 +123,23 @@ def _summary(found: Experiment) -> dict[str, Any]:
     }
 
 
+def _table(summaries: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """The list as a file."""
+    rows = [
+        {
+            "experiment": one["experiment"].name,
+            "start": one["experiment"].start,
+            "days": one["days"],
+            "policies": ", ".join(one["policies"]),
+            "best_policy": (one["best"] or {}).get("policy"),
+            "incremental_margin_ron": (one["best"] or {}).get("value"),
+            "finished_at": one["experiment"].finished_at,
+        }
+        for one in summaries
+    ]
+    return pl.DataFrame(rows, schema=LIST_SCHEMA)
+
+
 def _best(report: Figures) -> dict[str, Any] | None:
     """The margin of the best policy that a company could run."""
     able = [policy for policy in report.policies if policy != ORACLE]
@@ -159,7 +188,7 @@ def _over_time(visit: Visit, report: Figures, days: pl.DataFrame, measure: str) 
         series.append(Series(visit.word("algorithm", policy), rows["value"].to_list(), ends))
     title = visit.say("experiments.over_time", measure=visit.say(f"experiments.{measure}"))
     labels = [visit.formats.day(day, "short") for day in dates]
-    return line_chart(title, labels, series, _writer(visit, measure), height=420, x_label_rotation=35)
+    return line_chart(title, labels, series, _writer(visit, measure), height=420)
 
 
 def _balance(visit: Visit, report: Figures) -> Chart:

@@ -105,13 +105,6 @@ def show(
     )
 
 
-def prepare_quality(desk: Desk) -> None:
-    """Work out the newest test window before somebody asks for it."""
-    known = desk.warehouse.partitions("holdout_scores")
-    if known:
-        test_window(desk, known[-1])
-
-
 def _algorithms(today: pl.DataFrame, window: TestWindow | None) -> list[str]:
     """What was fitted, without the baselines."""
     baselines = {str(one) for one in Baseline}

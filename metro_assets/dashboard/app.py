@@ -14,7 +14,6 @@ from metro_assets.config import Settings
 from metro_assets.dashboard.catalogue import LANGUAGES
 from metro_assets.dashboard.customer.portrait import prepare_segments
 from metro_assets.dashboard.desk import Desk
-from metro_assets.dashboard.offer_reach import prepare
 from metro_assets.dashboard.pages import (
     customer,
     customers,
@@ -27,6 +26,7 @@ from metro_assets.dashboard.pages import (
     sign_in,
     simulate,
 )
+from metro_assets.dashboard.preparing import prepare
 from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page, own_path
 
 PAGES = (sign_in, home, customers, customer, receipt, simulate, offers, quality, drift, experiments)

@@ -1,19 +1,17 @@
 """What becomes of the live offers of a run date under an algorithm: whom they reach, what that is worth, and why not.
 
 Summed up over all customers once per publication and algorithm: at full size the ranks of 5.8 million candidates take
-longer than a page may. `prepare` does it when a publication is taken up.
+longer than a page may. `preparing.py` does it when a publication is taken up.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import date
 
 import duckdb
 import numpy as np
 import polars as pl
-import structlog
 
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.kept import once
@@ -21,7 +19,7 @@ from metro_assets.pricing import OfferTerms, PriceTiers, offer_unit_price
 from metro_assets.selection.rules import WEEK_DAYS, judged_candidates
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.sql import Relation, briefly_stored, query, stored, values
-from metro_assets.storage.errors import WarehouseError, explained
+from metro_assets.storage.errors import explained
 from metro_assets.vocabulary import UNRANKED, Algorithm
 
 KEPT_OVERLAPS, KEPT_CUSTOMERS = 10, 20
@@ -30,7 +28,6 @@ LAST_HALVING = 7
 EXPECTED = ("expected_redemptions", "expected_margin_ron", "expected_cost_ron")
 KEPT, KEPT_PRODUCTS = 16, 400
 """Publications and algorithms, and offers with their products, whose answers are kept."""
-log = structlog.get_logger("metro.pages")
 
 
 @dataclass(frozen=True)
@@ -73,14 +70,6 @@ def offer_fates(desk: Desk, opened: OpenPublication, algorithm: str) -> OfferFat
     return _fates(desk, opened.publication.name, opened.publication.run_date, algorithm)
 
 
-def prepare(desk: Desk, opened: OpenPublication) -> None:
-    """Sum up a publication before somebody asks for it, the champion first; what cannot be read is left to the page.
-
-    Done beside the requests: at full size it takes seconds.
-    """
-    threading.Thread(target=_prepare, args=(desk, opened), name="offers").start()
-
-
 @once(KEPT_PRODUCTS)
 def priced_products(desk: Desk, run_date: date, offer_id: int) -> pl.DataFrame:
     """One row per product of a live offer: its tiers and `offer_price_ron` from the offer's minimum quantity on."""
@@ -100,18 +89,6 @@ def priced_products(desk: Desk, run_date: date, offer_id: int) -> pl.DataFrame:
     quantity = np.where(np.isnan(terms.minimum_quantity), 1.0, terms.minimum_quantity)
     price = offer_unit_price(quantity, PriceTiers(*(numbers[name] for name in PriceTiers._fields)), terms)
     return found.with_columns(offer_price_ron=pl.Series(price, dtype=pl.Float64).fill_nan(None))
-
-
-def _prepare(desk: Desk, opened: OpenPublication) -> None:
-    champion = opened.publication.champion
-    for algorithm in sorted(opened.algorithms, key=lambda name: (name != champion, name)):
-        if not threading.main_thread().is_alive():
-            return  # the service is going down and waits for this thread
-        try:
-            offer_reach(desk, opened, algorithm)
-            offer_fates(desk, opened, algorithm)
-        except (WarehouseError, duckdb.Error, OSError) as error:
-            log.warning("offers not summed up", publication=opened.publication.name, problem=type(error).__name__)
 
 
 @once(KEPT)

@@ -77,18 +77,22 @@ def _test_window(desk: Desk, found: Stamps) -> TestWindow:
                     "row_count": int(count),
                 }
             )
+    evaluation = desk.settings.evaluation
     return TestWindow(
-        _by_segment(
-            rows, desk.settings.evaluation.cutoff, desk.settings.evaluation.bootstrap_samples, desk.settings.seed
-        ),
+        ndcg_by_segment(rows, evaluation.cutoff, evaluation.bootstrap_samples, desk.settings.seed),
         pl.DataFrame(bins, schema=RELIABILITY_SCHEMA),
         errors,
         is_top_only,
     )
 
 
-def _by_segment(rows: pl.DataFrame, cutoff: int, samples: int, seed: int) -> pl.DataFrame:
-    """NDCG by segment; the algorithms of a segment that judged the same lists are resampled together."""
+def ndcg_by_segment(rows: pl.DataFrame, cutoff: int, samples: int, seed: int) -> pl.DataFrame:
+    """NDCG of lists with a redemption by segment and algorithm, all algorithms of a segment resampled together.
+
+    Parameters
+    ----------
+    rows : segment, algorithm, slate_id, customer_id, offer_id, label and score of every offer of the lists.
+    """
     found: list[dict[str, object]] = []
     for (segment,), part in rows.with_columns(pl.col("segment").fill_null("UNKNOWN")).group_by("segment"):
         columns, names = [], []

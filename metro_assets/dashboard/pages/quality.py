@@ -43,8 +43,8 @@ def show(
     desk = visit.desk
     known = desk.warehouse.partitions("evaluation_metrics")
     if run_date is not None and run_date not in known and run_date not in desk.run_dates():
-        names = ", ".join(map(str, known)) or "none"
-        raise UnknownRunDateError(f"there is no evaluation of {run_date} (there is: {names}); make it: metro run")
+        there = ", ".join(map(str, known)) or "none"
+        raise UnknownRunDateError(f"there is no evaluation of {run_date} (there is: {there}); make it: metro run")
     day = run_date or (known[-1] if known else None)
     if day is None:
         return visit.page("quality_empty.html")
@@ -103,13 +103,6 @@ def show(
         gates=gates.sort(["is_passed", "difference"], descending=[True, True], nulls_last=True).to_dicts(),
         estimates=estimates.sort("algorithm", "estimator").to_dicts(),
     )
-
-
-def prepare_quality(desk: Desk) -> None:
-    """Work out the newest test window before somebody asks for it."""
-    known = desk.warehouse.partitions("holdout_scores")
-    if known:
-        test_window(desk, known[-1])
 
 
 def _algorithms(today: pl.DataFrame, window: TestWindow | None) -> list[str]:

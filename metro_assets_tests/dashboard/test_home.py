@@ -124,7 +124,7 @@ def test_what_needs_a_person_is_said(copied: Path) -> None:
     remove(copied, "evaluation_metrics")
     with pages_of(copied) as client:
         page = client.get("/").text
-        assert "Days since last order has drifted significantly." in page
+        assert "1 quantity has drifted significantly: Days since last order" in page
         assert f'href="/drift?date={RUN_DATE}"' in page
         assert f"The morning of {RUN_DATE + timedelta(days=1):%-d %B %Y} was begun and is not published" in page
         assert f"The log of the run of {RUN_DATE:%-d %B %Y} does not hold its publication" in page

@@ -134,8 +134,8 @@ def matters(
     begun = max((days[-1] for table in BEGINS if (days := desk.warehouse.partitions(table))), default=None)
     if begun is not None and begun > max(desk.warehouse.partitions("published_recommendations"), default=date.min):
         told.append(Matter("unpublished", "bad", values={"day": begun}))
-    if (days := (today() - publication.run_date).days) > 0:
-        told.append(Matter("old", "warn", values={"day": publication.run_date, "count": days}))
+    if (age := (today() - publication.run_date).days) > 0:
+        told.append(Matter("old", "warn", values={"day": publication.run_date, "count": age}))
     if newest.run.state != "COMPLETE":
         told.append(Matter(f"run_{newest.run.state.lower()}", "warn", values={"day": newest.run_date}))
     if missing := [name for name in MEASURES if not desk.warehouse.exists(name, publication.run_date)]:

@@ -14,6 +14,5 @@ select
         max(finished_at) filter (run_id in (from publishing))
         - min(finished_at - to_milliseconds(coalesce(seconds * 1000, 0)::bigint)) filter (run_id in (from publishing))
     ) as run_seconds,
-    coalesce(bool_or(run_id in (from publishing)), false) as is_published,
-    list(table_name order by table_name) as table_names
+    coalesce(bool_or(run_id in (from publishing)), false) as is_published
 from pipeline_runs

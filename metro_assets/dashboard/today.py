@@ -25,6 +25,8 @@ Stamp: TypeAlias = tuple[int, ...]
 RunState: TypeAlias = Literal["COMPLETE", "INCOMPLETE", "MISSING"]
 SERVED = ("recommendations", "recommendation_shortfalls", "customer_features", "interaction_features")
 JUDGED, RAN = "evaluation_metrics", "pipeline_runs"
+MEASURES = ("drift_log", JUDGED)
+"""What a morning is watched by; it publishes without them."""
 BEGINS = ("customer_products", "customer_features", "candidate_pool", "recommendations")
 """Tables that a morning makes before it publishes: a newer one of them has begun."""
 KEPT_MORNINGS, KEPT_EXAMPLES = 400, 4
@@ -47,7 +49,6 @@ class Run:
     finished_at: datetime | None = None
     table_count: int = 0
     row_count: int = 0
-    tables: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,12 @@ def matters(
     begun = max((days[-1] for table in BEGINS if (days := desk.warehouse.partitions(table))), default=None)
     if begun is not None and begun > max(desk.warehouse.partitions("published_recommendations"), default=date.min):
         told.append(Matter("unpublished", "bad", values={"day": begun}))
-    if (days := (today() - publication.run_date).days) > 0:
-        told.append(Matter("old", "warn", values={"day": publication.run_date, "count": days}))
+    if (age := (today() - publication.run_date).days) > 0:
+        told.append(Matter("old", "warn", values={"day": publication.run_date, "count": age}))
     if newest.run.state != "COMPLETE":
         told.append(Matter(f"run_{newest.run.state.lower()}", "warn", values={"day": newest.run_date}))
-    if len(found) > 1 and (missing := sorted(found[1].run.tables - newest.run.tables)) and newest.run.tables:
-        told.append(Matter("tables", "warn", values={"tables": ", ".join(missing), "day": found[1].run_date}))
+    if missing := [name for name in MEASURES if not desk.warehouse.exists(name, publication.run_date)]:
+        told.append(Matter("unmeasured", "warn", values={"tables": ", ".join(missing)}))
     if drift is not None and drift.moved:
         href = f"/drift?date={publication.run_date}"
         told.append(Matter("drift", "warn", href, {"quantities": drift.moved, "count": len(drift.moved)}))
@@ -179,7 +180,7 @@ def _morning(desk: Desk, run_date: date, algorithm: str, _: Stamp) -> Morning:
         chosen,
         figures,
         Ndcg(quality["ndcg_lower"], quality["ndcg_upper"], quality["ndcg_oracle"]),
-        Run(state, ran["finished_at"], ran["table_count"], ran["row_count"], frozenset(ran["table_names"] or ())),
+        Run(state, ran["finished_at"], ran["table_count"], ran["row_count"]),
     )
 
 

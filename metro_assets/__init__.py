@@ -13,7 +13,7 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
     selection    recommendations, recommendation_shortfalls
     serving      published_recommendations
     monitoring   drift_log, pipeline_runs
-    evaluation   evaluation_metrics, policy_estimates, promotion_gates
+    evaluation   evaluation_metrics, policy_estimates, point_in_time_canaries, promotion_gates
 
 Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `draws` (chance by
 hash), `storage` (tables and models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster

@@ -30,7 +30,7 @@ from metro_assets.selection.policies import choose
 from metro_assets.selection.price_tags import facts_of_tags, recommendations_with_tags
 from metro_assets.selection.rules import eligible_candidates, judged_candidates, shortfalls
 from metro_assets.selection.slates import RECOMMENDATION_COLUMNS
-from metro_assets.sql import Relation, dated, query, stored
+from metro_assets.sql import Relation, dated, few_rows_on, query, stored
 from metro_assets.vocabulary import (
     CUSTOMER_FEATURES,
     FURTHER_INTERACTION_FEATURES,
@@ -77,7 +77,7 @@ class _Clock:
 def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) -> Morning:
     """The morning of a customer with this history, scored by one algorithm."""
     settings, run_date, clock = everybody.settings, everybody.run_date, _Clock()
-    with everybody.opening() as opening:
+    with everybody.opening() as opening, few_rows_on(opening.cursor):
         customer = opening.rows(history.customer)
         bought = stored(
             dated(

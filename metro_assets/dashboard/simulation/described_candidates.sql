@@ -3,7 +3,7 @@ select
     pool.* exclude (run_date),
     pairs.* exclude (customer_id, offer_id),
     of_customer.* exclude (customer_id),
-    of_offers.* exclude (offer_id),
+    of_offers.* exclude (offer_id, run_date),
     judged.score,
     judged.value_ron,
     judged.log_odds_sd,

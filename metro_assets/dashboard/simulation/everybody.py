@@ -6,11 +6,10 @@ of each segment that buys them, the segments' spend. So a scenario costs what on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import cast
 
 import duckdb
 import polars as pl
@@ -24,7 +23,7 @@ from metro_assets.features.customers import moments_of_day, spend_at
 from metro_assets.features.pairs import reactions_at, sums_at
 from metro_assets.features.windows import known_before
 from metro_assets.ranking.examples import with_offer_codes
-from metro_assets.sql import Relation, dated, query, stored, values
+from metro_assets.sql import Relation, query, values
 from metro_assets.storage.tables import Warehouse
 
 MASTER_TABLES = ("customers", "products")
@@ -46,8 +45,10 @@ class Everybody:
     warehouse: Warehouse
     assortment: Assortment
     product_vectors: ProductVectors
-    people: pl.DataFrame
-    """customer_id, segment and business_type of all customers."""
+    kinds: pl.DataFrame
+    """segment and business_type that customers have, without duplicates, sorted."""
+    typical: Mapping[str, int]
+    """customer_id of the customer who stands for each segment."""
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
 
     @contextmanager
@@ -73,8 +74,8 @@ class Opening:
         return self.cursor.table(_PREFIX + name)
 
     def rows(self, frame: pl.DataFrame) -> Relation:
-        """A frame as a stored relation."""
-        return stored(self.cursor.from_arrow(frame.to_arrow()))
+        """A frame as a relation that may be read again and again."""
+        return self.cursor.from_arrow(frame.to_arrow())
 
 
 def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everybody:
@@ -126,7 +127,9 @@ def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everyb
         parameters=values(popular_count=POPULAR_PRODUCTS),
     ).pl()
     vectors = arrays_of(kept["product_vectors"])
-    people = customers.select("customer_id", "segment", "business_type").pl()
+    kinds = customers.select("segment", "business_type").distinct().order("segment, business_type").pl()
+    features = warehouse.read(connection, "customer_features", [run_date])
+    typical = query(__package__, "typical", customer_features=features, customers=customers).fetchall()
     # Relations of one customer are small: a second thread costs more than it does.
     connection.execute("set threads = 1")
-    return Everybody(run_date, settings, warehouse, Assortment(prices, popular), vectors, people, connection)
+    return Everybody(run_date, settings, warehouse, Assortment(prices, popular), vectors, kinds, dict(typical), connection)

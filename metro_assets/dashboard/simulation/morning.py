@@ -37,7 +37,6 @@ from metro_assets.vocabulary import (
     INTERACTION_FEATURES,
     MARGIN_FEATURES,
     NEXT_ITEM_FEATURE,
-    OFFER_FEATURES,
 )
 
 _FEATURES = "metro_assets.features"
@@ -118,13 +117,13 @@ def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) 
             "described_candidates",
             pool=candidates,
             pairs=pairs,
-            of_customer=of_customer,
-            of_offers=opening.table("offer_features").select("offer_id", *OFFER_FEATURES),
+            of_customer=with_customer_codes(of_customer, customer),
+            of_offers=opening.table("coded_offers"),
             judged=judged,
         ).pl()
         clock.stop("description")
         return Morning(
-            features=of_customer.pl().drop("customer_id").row(0, named=True),
+            features=next(of_customer.select(*CUSTOMER_FEATURES).pl().iter_rows(named=True), {}),
             bought=bought.pl(),
             candidates=described,
             slate=slate,

@@ -227,7 +227,7 @@ def load_scorer(algorithm: Algorithm, files: dict[str, bytes]) -> Scorer:
 
 
 def oldest_fit(algorithm: Algorithm, run_date: date, settings: Ranking) -> date:
-    """The first run date whose fit may score the date: its own, or for a costly algorithm the newest not out of date."""
+    """The first run date whose fit may score the date: the date itself, or as far back as a costly fit is kept."""
     return run_date - timedelta(days=settings.stale_days - 1 if algorithm in COSTLY else 0)
 
 

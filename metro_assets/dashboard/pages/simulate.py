@@ -60,7 +60,9 @@ def suggest_products(visit: Visits, q: Annotated[str, Query(max_length=80)] = ""
     for part in q.lower().split():
         products = products.filter(pl.col("name").str.to_lowercase().str.contains(part, literal=True))
     found = products.select("product_id", "name").head(SUGGESTIONS) if q.strip() else products.clear()
-    return JSONResponse([{"id": number, "name": name} for number, name in found.select("product_id", "name").iter_rows()])
+    return JSONResponse(
+        [{"id": number, "name": name} for number, name in found.select("product_id", "name").iter_rows()]
+    )
 
 
 def _without_scores(visit: Visit, scenario: Scenario, error: CannotScoreError) -> HTMLResponse:

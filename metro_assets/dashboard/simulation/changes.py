@@ -178,9 +178,7 @@ def with_line_count(lines: pl.DataFrame, mean_lines: float, kept: set[int]) -> p
     return _joined(shorter, added)
 
 
-def with_shares(
-    lines: pl.DataFrame, shares: dict[str, float], segment: str, assortment: Assortment
-) -> pl.DataFrame:
+def with_shares(lines: pl.DataFrame, shares: dict[str, float], segment: str, assortment: Assortment) -> pl.DataFrame:
     """The same spend, in other shares: named categories get theirs, the others what is left in their own proportions.
 
     A category that was not bought is begun with what most of the segment buys of it, one product an order in turn.
@@ -189,7 +187,10 @@ def with_shares(
         return lines
     category_of = assortment.products.select("product_id", "category")
     spend = dict(
-        lines.join(category_of, on="product_id").group_by("category").agg(pl.col("net_ron").sum().cast(pl.Float64)).rows()
+        lines.join(category_of, on="product_id")
+        .group_by("category")
+        .agg(pl.col("net_ron").sum().cast(pl.Float64))
+        .rows()
     )
     total = sum(spend.values())
     begun = [name for name, share in shares.items() if share > 0 and not spend.get(name)]
@@ -228,7 +229,9 @@ def with_promotion(lines: pl.DataFrame, share: float, seed: int) -> pl.DataFrame
     under = pl.col("offer_id").is_not_null()
     depth = _own_depth(lines)
     chosen = (
-        lines.with_columns(chance=pl.Series(uniform(seed, "scenario", order.astype(np.int64), product.astype(np.int64))))
+        lines.with_columns(
+            chance=pl.Series(uniform(seed, "scenario", order.astype(np.int64), product.astype(np.int64)))
+        )
         .sort(~under, "chance", "order_id", "product_id")
         .with_columns(reached=pl.col("net_ron").cast(pl.Float64).cum_sum() - pl.col("net_ron").cast(pl.Float64) / 2)
         .with_columns(is_chosen=pl.col("reached") < share * float(lines["net_ron"].sum()))
@@ -290,8 +293,12 @@ def _heads(lines: pl.DataFrame) -> pl.DataFrame:
 def _terms_of(lines: pl.DataFrame) -> pl.DataFrame:
     """How each product was bought: mean quantity, mean price, the newest tier."""
     quantity, net = pl.col("quantity").cast(pl.Float64), pl.col("net_ron").cast(pl.Float64)
-    terms = lines.sort("run_date", "order_id").group_by("product_id").agg(
-        quantity=quantity.mean().clip(LEAST_QUANTITY), price=net.sum() / quantity.sum(), tier=pl.col("tier").last()
+    terms = (
+        lines.sort("run_date", "order_id")
+        .group_by("product_id")
+        .agg(
+            quantity=quantity.mean().clip(LEAST_QUANTITY), price=net.sum() / quantity.sum(), tier=pl.col("tier").last()
+        )
     )
     return _priced(terms)
 
@@ -333,6 +340,7 @@ def _begun(lines: pl.DataFrame, category: str, segment: str, assortment: Assortm
 
 def _scaled(lines: pl.DataFrame) -> pl.DataFrame:
     """Lines in `factor` times the amount."""
+
     def times(column: str, decimals: int, least: float, kind: pl.DataType) -> pl.Expr:
         amount = (pl.col(column).cast(pl.Float64) * pl.col("factor")).round(decimals)
         return pl.max_horizontal(amount, pl.lit(least)).cast(kind)

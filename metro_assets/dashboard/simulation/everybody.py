@@ -19,7 +19,7 @@ from metro_assets.config import Settings
 from metro_assets.dashboard.simulation.changes import Assortment
 from metro_assets.embeddings.cold import ProductVectors
 from metro_assets.embeddings.tables import arrays_of
-from metro_assets.features.customers import moments_of_day, spend_at
+from metro_assets.features.customers import moments_of_day
 from metro_assets.features.pairs import reactions_at, sums_at
 from metro_assets.features.windows import known_before
 from metro_assets.ranking.examples import with_offer_codes
@@ -114,7 +114,10 @@ def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everyb
     keep("segment_spend", sums.segment_spend)
     known = known_before(kept["redemptions"], run_date, settings.features.window_days)
     keep("segment_reactions", reactions_at(known, customers, moments).segment_reactions)
-    keep("described_offers", query(_FEATURES, "described_offers", offers=kept["offers"], offer_features=kept["offer_features"]))
+    keep(
+        "described_offers",
+        query(_FEATURES, "described_offers", offers=kept["offers"], offer_features=kept["offer_features"]),
+    )
     keep("coded_offers", with_offer_codes(kept["offer_features"], kept["offers"], offer_products))
     keep("peers", query(__package__, "peers", bought=bought, customers=customers, offer_products=offer_products))
     prices = query(__package__, "assortment", products=products, daily_prices=kept["daily_prices"], bought=bought).pl()
@@ -132,4 +135,6 @@ def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everyb
     typical = query(__package__, "typical", customer_features=features, customers=customers).fetchall()
     # Relations of one customer are small: a second thread costs more than it does.
     connection.execute("set threads = 1")
-    return Everybody(run_date, settings, warehouse, Assortment(prices, popular), vectors, kinds, dict(typical), connection)
+    return Everybody(
+        run_date, settings, warehouse, Assortment(prices, popular), vectors, kinds, dict(typical), connection
+    )

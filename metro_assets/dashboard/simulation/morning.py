@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-import duckdb
 import numpy as np
 import polars as pl
 
@@ -79,14 +78,14 @@ def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) 
     with everybody.opening() as opening, few_rows_on(opening.cursor):
         customer = opening.rows(history.customer)
         bought = stored(
-            dated(
-                purchases_by_product(opening.rows(history.lines), customer, run_date, settings.features), run_date
-            )
+            dated(purchases_by_product(opening.rows(history.lines), customer, run_date, settings.features), run_date)
         )
         moments = stored(moments_of_day(customer, run_date, settings.features))
         spend = spend_at(bought, opening.table("products"), run_date)
         of_customer = stored(
-            features_of_customers(moments, spend, opening.rows(history.orders)).select("customer_id", *CUSTOMER_FEATURES)
+            features_of_customers(moments, spend, opening.rows(history.orders)).select(
+                "customer_id", *CUSTOMER_FEATURES
+            )
         )
         clock.stop("customer")
         candidates = _candidates(everybody, opening, customer, bought)
@@ -165,9 +164,7 @@ def _pairs(
 ) -> Relation:
     """The features of the candidates, as `interaction_features` has them."""
     settings, run_date = everybody.settings.features, everybody.run_date
-    sums = sums_at(
-        run_date, moments, bought, opening.table("offer_products"), opening.table("products"), customer
-    )
+    sums = sums_at(run_date, moments, bought, opening.table("offer_products"), opening.table("products"), customer)
     known = known_before(opening.rows(history.redemptions), run_date, settings.window_days)
     features = features_from_sums(
         query(_FEATURES, "candidate_pairs", candidate_pool=candidates),
@@ -255,7 +252,10 @@ def _with_tags(
 ) -> pl.DataFrame:
     """The rows of `recommendations` for what was chosen; of the others only what a reason counts is read."""
     tables = {
-        **{name: opening.table(name) for name in ("products", "daily_prices", "offers", "offer_products", "offer_features")},
+        **{
+            name: opening.table(name)
+            for name in ("products", "daily_prices", "offers", "offer_products", "offer_features")
+        },
         "customers": stored(query(__package__, "known_peers", customer=customer, everyone=opening.table("customers"))),
         "customer_products": stored(
             query(

@@ -77,7 +77,9 @@ class Scenario(BaseModel):
     def purchases(self) -> dict[int, tuple[int, int]]:
         """Orders of a product in the window and days since the last, of the products that are set."""
         rows = zip(self.product, self.times, self.last, strict=True)
-        return {product: (times, last or 1) for product, times, last in rows if product is not None and times is not None}
+        return {
+            product: (times, last or 1) for product, times, last in rows if product is not None and times is not None
+        }
 
     @property
     def changes_history(self) -> bool:

@@ -73,9 +73,7 @@ def load_scoring(models: ModelStore, algorithm: str, champion: str, run_date: da
         raise CannotScoreError("unknown_algorithm", algorithm) from None
     if missing := missing_libraries(LIBRARIES.get(known, ())):
         raise CannotScoreError("no_library", ", ".join(missing))
-    version = models.scoring_version(
-        f"{known}{RANKER_SUFFIX}", oldest_fit(known, run_date, settings.ranking), run_date
-    )
+    version = models.scoring_version(f"{known}{RANKER_SUFFIX}", oldest_fit(known, run_date, settings.ranking), run_date)
     if version is None:
         raise CannotScoreError("no_model", algorithm)
     scorer = load_scorer(known, models.load(version.name, version.run_date))

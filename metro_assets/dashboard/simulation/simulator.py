@@ -104,9 +104,7 @@ def simulate(desk: Desk, scenario: Scenario) -> Simulation:
     scoring = scoring_of(desk, publication, algorithm)
     before, published = morning_of(desk, publication, history.customer_id, algorithm)
     settings, run_date = desk.settings, publication.run_date
-    new = changed(
-        history, scenario, everybody.assortment, run_date, settings.features.window_days, settings.seed
-    )
+    new = changed(history, scenario, everybody.assortment, run_date, settings.features.window_days, settings.seed)
     after = before if scenario.is_unchanged else simulated_morning(everybody, new, scoring)
     return Simulation(
         scenario=scenario,
@@ -145,15 +143,11 @@ def history_of(desk: Desk, publication: Publication, customer_id: int) -> Histor
         customer: pl.DataFrame = opening.table("customers").filter(own).pl()
         if customer.is_empty():
             raise UnknownCustomerError(f"there is no customer {customer_id}")
-        return read_history(
-            desk.warehouse, connection, customer, opening.table, publication.run_date, desk.settings
-        )
+        return read_history(desk.warehouse, connection, customer, opening.table, publication.run_date, desk.settings)
 
 
 @once(KEPT_CUSTOMERS)
-def morning_of(
-    desk: Desk, publication: Publication, customer_id: int, algorithm: str
-) -> tuple[Morning, pl.DataFrame]:
+def morning_of(desk: Desk, publication: Publication, customer_id: int, algorithm: str) -> tuple[Morning, pl.DataFrame]:
     """The customer's morning as it was, computed anew, and the slate that was published."""
     everybody = everybody_of(desk, publication)
     history = history_of(desk, publication, customer_id)
@@ -173,7 +167,9 @@ def habits_of(history: History, morning: Morning, everybody: Everybody, window_d
     )
     orders, total = lines["order_id"].n_unique(), float(lines["net_ron"].sum() or 0)
     categories = lines.join(everybody.assortment.products, on="product_id").group_by("category")
-    spend = categories.agg(pl.col("net_ron").sum().cast(pl.Float64)).sort("net_ron", "category", descending=[True, False])
+    spend = categories.agg(pl.col("net_ron").sum().cast(pl.Float64)).sort(
+        "net_ron", "category", descending=[True, False]
+    )
     under = float(lines.filter(pl.col("offer_id").is_not_null())["net_ron"].sum() or 0)
     first = run_date.toordinal() - window_days
     redeemed = history.redemptions.filter(

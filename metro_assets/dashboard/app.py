@@ -12,10 +12,10 @@ from starlette.staticfiles import StaticFiles
 from metro_assets.config import Settings
 from metro_assets.dashboard.catalogue import LANGUAGES
 from metro_assets.dashboard.desk import Desk
-from metro_assets.dashboard.pages import customer, drift, experiments, home, offers, quality, simulate
+from metro_assets.dashboard.pages import customer, drift, experiments, home, offers, quality, receipt, simulate
 from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page
 
-PAGES = (home, customer, simulate, offers, quality, drift, experiments)
+PAGES = (home, customer, receipt, simulate, offers, quality, drift, experiments)
 YEAR_SECONDS = 365 * 24 * 3600
 settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

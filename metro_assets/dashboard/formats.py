@@ -68,6 +68,14 @@ class Formats:
         """Day of the week, day and month."""
         return format_date(value, "EEE d MMM", locale=LOCALES[self.language])
 
+    def weekday_name(self, value: date, pattern: str = "EEE") -> str:
+        """Day of the week."""
+        return format_date(value, pattern, locale=LOCALES[self.language])
+
+    def month(self, value: date) -> str:
+        """Month, short."""
+        return format_date(value, "LLL", locale=LOCALES[self.language])
+
     def moment(self, value: datetime | None) -> str:
         """Date and time of day."""
         return NOTHING if value is None else format_datetime(value, "d MMM y, HH:mm", locale=LOCALES[self.language])

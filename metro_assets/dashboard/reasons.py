@@ -56,7 +56,13 @@ EXACT = {
     "A third": "share_third",
     "Half": "share_half",
 }
-COUNTED = {"ago": "days_ago", "years": "count_years", "days": "count_days", "cycle": "every_days", "times": "count_times"}
+COUNTED = {
+    "ago": "days_ago",
+    "years": "count_years",
+    "days": "count_days",
+    "cycle": "every_days",
+    "times": "count_times",
+}
 
 
 def reason_in(language: Language, reason: str) -> str:
@@ -112,7 +118,7 @@ def _part(language: Language, name: str, text: str) -> str:
 
 def _day(language: Language, text: str) -> str:
     try:
-        day = datetime.strptime(f"{text} {ANY_YEAR}", "%d %B %Y").date()  # noqa: DTZ007
+        day = datetime.strptime(f"{text} {ANY_YEAR}", "%d %B %Y").date()
     except ValueError:
         return text
     return Formats(language).day_of_year(day)

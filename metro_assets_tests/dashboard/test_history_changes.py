@@ -156,7 +156,8 @@ def test_lines_of_an_order_are_dropped_and_added_by_habit() -> None:
     # Milk and cheese were bought twice, cheese for more money: the order of both keeps the cheese.
     assert shorter.lines.filter(pl.col("order_id") == 11)["product_id"].to_list() == [2]
     longer = play(THREE_ORDERS, lines=3)
-    assert longer.lines.group_by("order_id").len()["len"].to_list() == [3, 3, 3]
+    # In proportion to 2, 2 and 1 lines, 3.6 + 3.6 + 1.8, as far as the customer has products.
+    assert sorted(longer.lines.group_by("order_id").len()["len"]) == [2, 3, 3]
     # Nobody buys a product twice in an order, so there are no longer ones than the customer has products.
     assert play(THREE_ORDERS, lines=50).lines.group_by("order_id").len()["len"].to_list() == [3, 3, 3]
 

@@ -18,9 +18,9 @@ def _blank_as_none(value: Any) -> Any:
 
 
 Blank = BeforeValidator(_blank_as_none)
-Word = Annotated[str | None, Blank, Field(max_length=80)]
+Word = Annotated[Annotated[str, Field(max_length=80)] | None, Blank]
 Day = Annotated[date | None, Blank]
-Percentage = Annotated[float | None, Blank, Field(ge=0, le=100)]
+Percentage = Annotated[Annotated[float, Field(ge=0, le=100)] | None, Blank]
 
 
 class Scenario(BaseModel):
@@ -28,28 +28,36 @@ class Scenario(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    customer: Annotated[int | None, Blank, Field(ge=0, lt=2**31)] = Field(None, description="id of the customer")
+    customer: Annotated[Annotated[int, Field(ge=0, lt=2**31)] | None, Blank] = Field(
+        None, description="id of the customer"
+    )
     segment: Word = Field(None, description="segment whose typical customer it starts from, without a customer")
     date: Day = Field(None, description="run date; default the one in force")
     algorithm: Word = Field(None, description="default the champion")
     as_segment: Word = Field(None, description="segment that the customer is put into")
     as_type: Word = Field(None, description="business type that the customer is given")
-    every: Annotated[float | None, Blank, Field(ge=0.5, le=90)] = Field(None, description="days between two orders")
-    lines: Annotated[float | None, Blank, Field(ge=1, le=300)] = Field(None, description="mean lines of an order")
-    basket: Annotated[float | None, Blank, Field(ge=1, le=1_000_000)] = Field(None, description="mean order, RON")
+    every: Annotated[Annotated[float, Field(ge=0.5, le=90)] | None, Blank] = Field(
+        None, description="days between two orders"
+    )
+    lines: Annotated[Annotated[float, Field(ge=1, le=300)] | None, Blank] = Field(
+        None, description="mean lines of an order"
+    )
+    basket: Annotated[Annotated[float, Field(ge=1, le=1_000_000)] | None, Blank] = Field(
+        None, description="mean order, RON"
+    )
     promo: Percentage = Field(None, description="share of spend on lines bought under an offer, per cent")
-    depth: Annotated[float | None, Blank, Field(ge=0, le=90)] = Field(
+    depth: Annotated[Annotated[float, Field(ge=0, le=90)] | None, Blank] = Field(
         None, description="mean discount of the offers that were redeemed, per cent"
     )
     category: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=MOST_CATEGORIES)
     share: list[Percentage] = Field(
         [], max_length=MOST_CATEGORIES, description="share of spend of each category, per cent; None: as it is"
     )
-    product: list[Annotated[int | None, Blank, Field(ge=0, lt=2**31)]] = Field([], max_length=MOST_PRODUCTS)
-    times: list[Annotated[int | None, Blank, Field(ge=0, le=180)]] = Field(
+    product: list[Annotated[Annotated[int, Field(ge=0, lt=2**31)] | None, Blank]] = Field([], max_length=MOST_PRODUCTS)
+    times: list[Annotated[Annotated[int, Field(ge=0, le=180)] | None, Blank]] = Field(
         [], max_length=MOST_PRODUCTS, description="orders of each product in the window"
     )
-    last: list[Annotated[int | None, Blank, Field(ge=1, le=90)]] = Field(
+    last: list[Annotated[Annotated[int, Field(ge=1, le=90)] | None, Blank]] = Field(
         [], max_length=MOST_PRODUCTS, description="days since each product was last bought"
     )
 

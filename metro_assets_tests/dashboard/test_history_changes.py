@@ -28,7 +28,7 @@ ASSORTMENT = Assortment(
             "tier3_price_ron": [None] * 5,
             "usual_quantity": [2.0, 1.0, 12.0, 1.0, 3.0],
         },
-        schema_overrides={name: pl.Float64 for name in ("tier3_quantity", "tier3_price_ron")},
+        schema_overrides=dict.fromkeys(("tier3_quantity", "tier3_price_ron"), pl.Float64),
     ),
     popular=pl.DataFrame(
         {"segment": ["HORECA"] * 2, "category": ["CLEANING"] * 2, "place": [1, 2], "product_id": [5, 4]},

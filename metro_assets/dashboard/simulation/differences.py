@@ -75,7 +75,7 @@ def moves(before: Morning, after: Morning, scorer: Scorer | None, settings: Sele
     """Every offer of the two slates, those of the new one by rank, then those that went out."""
     earlier, later = _by_offer(before.slate), _by_offer(after.slate)
     was, now = _by_offer(before.candidates), _by_offer(after.candidates)
-    effects = _effects(was, now, [offer for offer in (*later, *earlier) if offer in was and offer in now], scorer)
+    effects = _effects(was, now, [offer for offer in {**later, **earlier} if offer in was and offer in now], scorer)
     found = []
     for offer_id, row in {**later, **{key: row for key, row in earlier.items() if key not in later}}.items():
         ranks = earlier.get(offer_id, {}).get("rank"), later.get(offer_id, {}).get("rank")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
 
@@ -42,12 +43,23 @@ def query(package: str, name: str, **tables: Relation | pl.DataFrame) -> Relatio
     """The relation that `<package>/<name>.sql` describes over the tables, lazily; at least one is a relation."""
     scope: dict[str, object] = dict(tables)
     scope["_anchor"] = next(table for table in tables.values() if isinstance(table, duckdb.DuckDBPyRelation))
-    scope["_text"] = files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
     scope["_connection"] = _quick.get()
+    scope["_text"] = _text(package, name) if scope["_connection"] is None else _parsed(package, name)
     call = "_anchor.query('_anchor', _text)" if scope["_connection"] is None else "_connection.sql(_text)"
     # DuckDB looks names up in the frame that calls it: this one line gets a frame with exactly the tables as variables.
     relation: Relation = eval(call, {}, scope)  # noqa: S307
     return relation
+
+
+@cache
+def _text(package: str, name: str) -> str:
+    return files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def _parsed(package: str, name: str) -> duckdb.Statement:
+    """The text as the engine's parser reads it; every connection may run it."""
+    return duckdb.extract_statements(_text(package, name))[0]
 
 
 def stored(rows: Relation) -> Relation:

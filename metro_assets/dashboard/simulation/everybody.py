@@ -23,6 +23,7 @@ from metro_assets.features.customers import moments_of_day
 from metro_assets.features.pairs import reactions_at, sums_at
 from metro_assets.features.windows import known_before
 from metro_assets.ranking.examples import with_offer_codes
+from metro_assets.selection.price_tags import trade_at
 from metro_assets.sql import Relation, query, values
 from metro_assets.storage.tables import Warehouse
 
@@ -119,7 +120,9 @@ def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everyb
         query(_FEATURES, "described_offers", offers=kept["offers"], offer_features=kept["offer_features"]),
     )
     keep("coded_offers", with_offer_codes(kept["offer_features"], kept["offers"], offer_products))
-    keep("peers", query(__package__, "peers", bought=bought, customers=customers, offer_products=offer_products))
+    trade = trade_at(customers, bought, offer_products, run_date)
+    keep("trade_buyers", trade.buyers, "business_type, product_id")
+    keep("trade_members", trade.members)
     prices = query(__package__, "assortment", products=products, daily_prices=kept["daily_prices"], bought=bought).pl()
     popular = query(
         __package__,

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import numpy as np
 import polars as pl
+from duckdb import ColumnExpression, ConstantExpression
 
 from metro_assets.candidates.market import open_market
 from metro_assets.candidates.pool import pool
@@ -26,7 +27,7 @@ from metro_assets.features.windows import known_before
 from metro_assets.ranking.examples import with_customer_codes, with_next_item
 from metro_assets.ranking.scoring import retrieval_order, score_pool, with_margins
 from metro_assets.selection.policies import choose
-from metro_assets.selection.price_tags import facts_of_tags, recommendations_with_tags
+from metro_assets.selection.price_tags import Trade, facts_of_tags, recommendations_with_tags
 from metro_assets.selection.rules import eligible_candidates, judged_candidates, shortfalls
 from metro_assets.selection.slates import RECOMMENDATION_COLUMNS
 from metro_assets.sql import Relation, dated, few_rows_on, query, stored
@@ -250,29 +251,19 @@ def _with_tags(
     chosen: Relation,
     scoring: Scoring,
 ) -> pl.DataFrame:
-    """The rows of `recommendations` for what was chosen; of the others only what a reason counts is read."""
+    """The rows of `recommendations` for what was chosen."""
+    names = ("products", "daily_prices", "offers", "offer_products", "offer_features")
     tables = {
-        **{
-            name: opening.table(name)
-            for name in ("products", "daily_prices", "offers", "offer_products", "offer_features")
-        },
-        "customers": stored(query(__package__, "known_peers", customer=customer, everyone=opening.table("customers"))),
-        "customer_products": stored(
-            query(
-                __package__,
-                "bought_by_peers",
-                bought=bought,
-                peers=opening.table("peers"),
-                customer=customer,
-                offer_products=opening.table("offer_products"),
-                chosen=chosen,
-            )
-        ),
+        **{name: opening.table(name) for name in names},
+        "customers": customer,
+        "customer_products": bought,
         "customer_features": of_customer,
         "candidate_pool": candidates,
         "web_visits": opening.rows(history.web_visits),
     }
+    own_trade = ColumnExpression("business_type") == ConstantExpression(str(history.customer["business_type"][0]))
+    trade = Trade(opening.table("trade_buyers").filter(own_trade), opening.table("trade_members"))
     settings, run_date = everybody.settings.selection, everybody.run_date
-    facts = facts_of_tags(tables, chosen, run_date)
+    facts = facts_of_tags(tables, trade, chosen, run_date)
     rows = recommendations_with_tags(chosen, facts, scoring.champion, settings, run_date)
     return rows.select(RECOMMENDATION_COLUMNS).sort("customer_id", "algorithm", "rank")

@@ -6,7 +6,7 @@ unchanged history gives the published slate, feature by feature and score by sco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -22,7 +22,7 @@ from metro_assets.embeddings.customers import vectors_of_customers
 from metro_assets.embeddings.tables import CUSTOMER_SCHEMA
 from metro_assets.features.customers import features_of_customers, moments_of_day, purchases_by_product, spend_at
 from metro_assets.features.margins import margins_of_pairs
-from metro_assets.features.pairs import Reactions, features_from_sums, sums_at
+from metro_assets.features.pairs import Reactions, WindowSums, features_from_sums
 from metro_assets.features.windows import known_before
 from metro_assets.ranking.examples import with_customer_codes, with_next_item
 from metro_assets.ranking.scoring import retrieval_order, score_pool, with_margins
@@ -82,7 +82,7 @@ def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) 
             dated(purchases_by_product(opening.rows(history.lines), customer, run_date, settings.features), run_date)
         )
         moments = stored(moments_of_day(customer, run_date, settings.features))
-        spend = spend_at(bought, opening.table("products"), run_date)
+        spend = stored(spend_at(bought, opening.table("products"), run_date))
         of_customer = stored(
             features_of_customers(moments, spend, opening.rows(history.orders)).select(
                 "customer_id", *CUSTOMER_FEATURES
@@ -91,9 +91,10 @@ def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) 
         clock.stop("customer")
         candidates = _candidates(everybody, opening, customer, bought)
         clock.stop("candidates")
-        pairs = _pairs(everybody, opening, history, customer, moments, bought, candidates)
+        pairs = _pairs(everybody, opening, history, customer, moments, bought, spend, candidates)
         clock.stop("pairs")
-        scored, pairs = _scored(everybody, opening, history, customer, of_customer, bought, candidates, pairs, scoring)
+        coded = stored(with_customer_codes(of_customer, customer))
+        scored, pairs = _scored(everybody, opening, history, coded, bought, candidates, pairs, scoring)
         clock.stop("scores")
         redemptions = opening.rows(history.redemptions)
         judged = stored(
@@ -111,13 +112,16 @@ def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) 
         clock.stop("slate")
         slate = _with_tags(everybody, opening, history, customer, of_customer, bought, candidates, chosen, scoring)
         clock.stop("tags")
-        short = shortfalls(customer, judged, opening.rows(slate), run_date, settings.selection).pl()
+        shortfall = None
+        if len(slate) < settings.selection.slate_size:
+            short = shortfalls(customer, judged, opening.rows(slate), run_date, settings.selection).pl()
+            shortfall = short["reason"][0] if len(short) else None
         described = query(
             __package__,
             "described_candidates",
             pool=candidates,
             pairs=pairs,
-            of_customer=with_customer_codes(of_customer, customer),
+            of_customer=coded,
             of_offers=opening.table("coded_offers"),
             judged=judged,
         ).pl()
@@ -127,7 +131,7 @@ def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) 
             bought=bought.pl(),
             candidates=described,
             slate=slate,
-            shortfall=short["reason"][0] if len(short) else None,
+            shortfall=shortfall,
             milliseconds=clock.found,
         )
 
@@ -138,7 +142,7 @@ def _candidates(everybody: Everybody, opening: Opening, customer: Relation, boug
     vectors = pl.DataFrame(schema=CUSTOMER_SCHEMA)
     if len(everybody.product_vectors.product_ids) and len(bought):
         vectors = vectors_of_customers(bought, everybody.product_vectors, run_date, settings.embeddings)
-    own = open_market(
+    market = open_market(
         run_date,
         customer,
         opening.table("offers"),
@@ -149,8 +153,8 @@ def _candidates(everybody: Everybody, opening: Opening, customer: Relation, boug
         opening.table("products"),
         opening.table("product_vectors"),
         opening.rows(vectors),
+        opening.table("segment_offers"),
     )
-    market = replace(own, offers=opening.table("segment_offers"))
     return stored(dated(pool(market, run_date, settings.candidates), run_date))
 
 
@@ -161,15 +165,26 @@ def _pairs(
     customer: Relation,
     moments: Relation,
     bought: Relation,
+    spend: Relation,
     candidates: Relation,
 ) -> Relation:
     """The features of the candidates, as `interaction_features` has them."""
     settings, run_date = everybody.settings.features, everybody.run_date
-    sums = sums_at(run_date, moments, bought, opening.table("offer_products"), opening.table("products"), customer)
+    sums = WindowSums(
+        purchases=query(
+            _FEATURES,
+            "purchases_of_products",
+            moments=moments,
+            customer_products=bought,
+            offer_products=opening.table("offer_products"),
+        ),
+        spend=spend,
+        segment_spend=opening.table("segment_spend"),
+    )
     known = known_before(opening.rows(history.redemptions), run_date, settings.window_days)
     features = features_from_sums(
         query(_FEATURES, "candidate_pairs", candidate_pool=candidates),
-        replace(sums, segment_spend=opening.table("segment_spend")),
+        sums,
         Reactions(
             reactions=query(_FEATURES, "reactions", redemptions=known, moments=moments),
             segment_reactions=opening.table("segment_reactions"),
@@ -185,8 +200,7 @@ def _scored(
     everybody: Everybody,
     opening: Opening,
     history: History,
-    customer: Relation,
-    of_customer: Relation,
+    coded: Relation,
     bought: Relation,
     candidates: Relation,
     pairs: Relation,
@@ -213,7 +227,7 @@ def _scored(
     scored = score_pool(
         {scoring.algorithm: scoring.scorer},
         pairs,
-        with_customer_codes(of_customer, customer),
+        coded,
         opening.table("coded_offers"),
         threads=1,
     )

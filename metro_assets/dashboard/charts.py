@@ -7,6 +7,7 @@ need no second drawing.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -24,6 +25,8 @@ WRITTEN_LABELS = 8
 """Of a line or an axis: more would run into each other."""
 SCRIPTED = {"tooltip", "tooltip-overlay", "text-overlay"}
 ElementTree.register_namespace("", SVG)
+# pygal looks for its plugins in every import of the process, in a way that Python warns of; it has none here.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "PluginImportFixer"]
 
 
 @dataclass(frozen=True)

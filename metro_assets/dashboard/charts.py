@@ -15,9 +15,15 @@ from xml.etree import ElementTree
 
 import pygal
 from markupsafe import Markup
+from pygal.style import Style
 
 Value: TypeAlias = float | None
 SVG = "http://www.w3.org/2000/svg"
+TEXT_PIXELS = 13
+"""Of the style sheet: the margins follow from it."""
+WRITTEN_LABELS = 8
+"""Of a line or an axis: more would run into each other."""
+SCRIPTED = {"tooltip", "tooltip-overlay", "text-overlay"}
 ElementTree.register_namespace("", SVG)
 # pygal leaves a finder of modules behind, for maps that are not used here and of a kind that Python no longer knows:
 # every later import would warn of it.
@@ -49,7 +55,11 @@ def line_chart(
     title: str, labels: Sequence[str], series: Sequence[Series], show: Callable[[float | None], str], **options: Any
 ) -> Chart:
     """Lines over dates or other ordered labels, with their intervals."""
-    return _drawn(pygal.Line, title, labels, series, show, {"show_only_major_dots": False, "dots_size": 3, **options})
+    defaults: dict[str, Any] = {"dots_size": 3}
+    if len(labels) > WRITTEN_LABELS:
+        every = math.ceil(len(labels) / WRITTEN_LABELS)
+        defaults |= {"x_labels_major_every": every, "show_minor_x_labels": False, "truncate_label": -1}
+    return _drawn(pygal.Line, title, labels, series, show, {**defaults, **options})
 
 
 def bar_chart(
@@ -67,7 +77,7 @@ def row_chart(
     turned = [
         Series(one.name, one.values[::-1], one.intervals[::-1] if one.intervals is not None else None) for one in series
     ]
-    drawn = _drawn(pygal.HorizontalBar, title, labels[::-1], turned, show, options)
+    drawn = _drawn(pygal.HorizontalBar, title, labels[::-1], turned, show, {"truncate_label": -1, **options})
     return Chart(title, drawn.svg, labels, series, show)
 
 
@@ -104,29 +114,52 @@ def _drawn(
     show: Callable[[float | None], str],
     options: Mapping[str, Any],
 ) -> Chart:
-    defaults = {
+    defaults: dict[str, Any] = {
         "width": 860,
         "height": 320,
-        "show_legend": len(series) > 1,
-        "legend_at_bottom": True,
-        "legend_at_bottom_columns": 4,
+        "show_legend": False,  # the page draws it, where it can wrap and be read aloud
         "margin": 8,
         "spacing": 8,
         "no_data_text": "–",
         "print_values": False,
+        "max_scale": WRITTEN_LABELS,
     }
-    drawing = kind(js=[], css=[], no_prefix=True, disable_xml_declaration=True, **{**defaults, **options})
+    style = Style(label_font_size=TEXT_PIXELS, major_label_font_size=TEXT_PIXELS)
+    if "range" not in options and (ends := _ends(series)):
+        # pygal leaves intervals out of its scale.
+        defaults["range"] = ends
+    drawing = kind(style=style, js=[], css=[], no_prefix=True, disable_xml_declaration=True, **{**defaults, **options})
     drawing.x_labels = list(labels)
     drawing.value_formatter = show
     for one in series:
         drawing.add(one.name, [_point(one, place) for place in range(len(one.values))])
     tree = drawing.render_tree()
-    for definitions in tree.findall(f"{{{SVG}}}defs") + tree.findall("defs"):
-        tree.remove(definitions)
+    _strip(tree)
     tree.attrib.pop("id", None)
     tree.set("role", "img")
     tree.set("aria-label", title)
     return Chart(title, Markup(ElementTree.tostring(tree, encoding="unicode")), labels, series, show)  # noqa: S704
+
+
+def _ends(series: Sequence[Series]) -> tuple[float, float] | None:
+    """From zero, or the lowest end of an interval, to the highest; None without intervals."""
+    numbers = [
+        _known(number)
+        for one in series
+        if one.intervals is not None
+        for number in (*one.values, *(end for ends in one.intervals for end in ends))
+    ]
+    known = [number for number in numbers if number is not None]
+    return (min(0.0, *known), max(0.0, *known)) if known else None
+
+
+def _strip(tree: ElementTree.Element) -> None:
+    """Take out what works by scripts or by styles in the page."""
+    for parent in list(tree.iter()):
+        parent.attrib.pop("style", None)
+        for child in list(parent):
+            if str(child.tag).endswith("defs") or SCRIPTED & set(child.get("class", "").split()):
+                parent.remove(child)
 
 
 def _point(series: Series, place: int) -> Any:

@@ -8,11 +8,10 @@ import duckdb
 import structlog
 
 from metro_assets.dashboard.customer.portrait import prepare_segments
-from metro_assets.dashboard.customers import directory
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.offer_reach import offer_fates, offer_reach
 from metro_assets.dashboard.quality_reading import test_window
-from metro_assets.dashboard.today import examples, mornings
+from metro_assets.dashboard.today import prepare_home
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.storage.errors import WarehouseError
 
@@ -24,9 +23,7 @@ def prepare(desk: Desk, opened: OpenPublication) -> None:
 
     What the rest cannot read is left to the page that asks for it.
     """
-    directory(opened)
-    examples(opened)
-    mornings(desk, opened.publication, most=1, seconds=None)
+    prepare_home(desk, opened)
     prepare_segments(desk, opened)
     threading.Thread(target=work_out, args=(desk, opened), name="preparing").start()
 

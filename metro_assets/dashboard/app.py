@@ -12,7 +12,6 @@ from starlette.staticfiles import StaticFiles
 
 from metro_assets.config import Settings
 from metro_assets.dashboard.catalogue import LANGUAGES
-from metro_assets.dashboard.customer.portrait import prepare_segments
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.pages import (
     customer,
@@ -36,9 +35,8 @@ settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 def add_pages(app: FastAPI, settings: Settings) -> None:
     """Add the pages to a service that follows the publications (`app.state.following`)."""
-    app.state.desk = Desk(settings, app.state.following.reader)
-    # What takes a fraction of a second first: the pages of customers wait for the segments.
-    app.state.following.listeners += [partial(work, app.state.desk) for work in (prepare_segments, prepare)]
+    desk = app.state.desk = Desk(settings, app.state.following.reader)
+    app.state.following.preparing.append(partial(prepare, desk))
     for page in PAGES:
         app.include_router(page.router)
     app.include_router(settings_router)

@@ -9,16 +9,19 @@ from datetime import date, datetime
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias
 
+import duckdb
 import polars as pl
+import structlog
 
 from metro_assets.config import today
+from metro_assets.dashboard.customers import directory
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.kept import once
 from metro_assets.monitoring.drift import significant
 from metro_assets.serving.publish import Publication
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.sql import query, values
-from metro_assets.storage.errors import explained
+from metro_assets.storage.errors import WarehouseError, explained
 from metro_assets.vocabulary import UNRANKED, Baseline
 
 Stamp: TypeAlias = tuple[int, ...]
@@ -29,6 +32,7 @@ MEASURES = ("drift_log", JUDGED)
 """What a morning is watched by; it publishes without them."""
 BEGINS = ("customer_products", "customer_features", "candidate_pool", "recommendations")
 """Tables that a morning makes before it publishes: a newer one of them has begun."""
+log = structlog.get_logger("metro.pages")
 KEPT_MORNINGS, KEPT_EXAMPLES = 400, 4
 
 
@@ -148,6 +152,16 @@ def matters(
         told.append(Matter("pinned", "warn", "/quality", {"day": champion.version.run_date}))
     told += [Matter("gate", "good", "/quality", {"algorithm": algorithm}) for algorithm in _passed(desk, newest)]
     return told
+
+
+def prepare_home(desk: Desk, opened: OpenPublication) -> None:
+    """Read the morning and the customers of a publication before somebody asks; what cannot be read waits for that."""
+    try:
+        directory(opened)
+        examples(opened)
+        mornings(desk, opened.publication, most=1, seconds=None)
+    except (WarehouseError, duckdb.Error, OSError) as error:
+        log.warning("home not prepared", publication=opened.publication.name, problem=type(error).__name__)
 
 
 @once(kept=KEPT_EXAMPLES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
 import polars as pl
@@ -75,7 +75,6 @@ def show(
         "home.html",
         publication=publication,
         days_old=(today() - publication.run_date).days,
-        hours_old=(datetime.now(UTC) - publication.published_at.replace(tzinfo=UTC)).total_seconds() / 3600,
         run_dates=desk.run_dates(),
         is_newest=is_newest,
         mornings=found,

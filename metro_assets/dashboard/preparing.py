@@ -8,7 +8,9 @@ import duckdb
 import structlog
 
 from metro_assets.dashboard.customer.portrait import prepare_segments
+from metro_assets.dashboard.customer.standing import live_offers
 from metro_assets.dashboard.desk import Desk
+from metro_assets.dashboard.explaining import background
 from metro_assets.dashboard.offer_reach import offer_fates, offer_reach
 from metro_assets.dashboard.quality_reading import test_window
 from metro_assets.dashboard.today import prepare_home
@@ -29,9 +31,11 @@ def prepare(desk: Desk, opened: OpenPublication) -> None:
 
 
 def work_out(desk: Desk, opened: OpenPublication) -> None:
-    """The test window, then the offers by every algorithm, the champion first."""
+    """What receipts compare with, the test window, then the offers by every algorithm, the champion first."""
     champion = opened.publication.champion
     try:
+        live_offers(desk, opened.publication)
+        background(desk, opened.publication)
         test_window(desk, opened.publication.run_date)
         for algorithm in sorted(opened.algorithms, key=lambda name: (name != champion, name)):
             if not threading.main_thread().is_alive():

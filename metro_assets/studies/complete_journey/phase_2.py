@@ -19,9 +19,9 @@ from metro_assets.sql import Relation, stored
 from metro_assets.studies.complete_journey.entrants import ALL_FEATURES, Entrant
 from metro_assets.vocabulary import CONTEXT_FEATURES, RANKING_FEATURES
 
-SEQUENCES = Sequences(history_days=365, customers_per_block=100)
-"""A year of history, for a household comes 35 times a year; a few households at a time, for the shops sell 92,000
-products."""
+SEQUENCES = Sequences(history_days=365, customers_per_block=16)
+"""A year of history, for half of the households come at most 35 times in it; few households at a time, for the shops
+sell 92,000 products."""
 PHASE_1 = (
     Entrant("logistic", LogisticRanker, RANKING_FEATURES),
     Entrant("boosted_trees", BoostedTreesRanker, RANKING_FEATURES),

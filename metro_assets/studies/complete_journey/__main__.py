@@ -29,6 +29,8 @@ from metro_assets.studies.complete_journey.tries import INNER, TRIES, judge_trie
 from metro_assets.studies.sequences.next_items import WEEK, judge_next_items
 
 SEED = 42
+OTHERS_OF_PHASE_2 = ("repeat_purchase", "logistic", "listwise_sets")
+"""Orders that each is compared with: the baseline, and of phase 1 the platform's own and the best."""
 
 
 class Part(StrEnum):
@@ -118,7 +120,9 @@ def main(
             described = matrix_of_phase_2(matrix(Features()), history, connection, SEED, threads)
             entrants = (*PHASE_1, *PHASE_2)
             scored = score_fold(described, given_split(), campaigns, entrants, ranking, SEED, threads)
-            _write(scored.rows, output / "phase_2.csv", evaluation, entrants, ("repeat_purchase", "logistic"))
+            _write(scored.rows, output / "phase_2.csv", evaluation, entrants, OTHERS_OF_PHASE_2)
+            validation = [{"order": name, **metrics} for name, metrics in scored.validation.items()]
+            pl.DataFrame(validation).write_csv(output / "phase_2_validation.csv", float_precision=4)
         if Part.TRIES in parts:
             tried = []
             for row in judge_tries(TRIES, matrix, campaigns, evaluation, SEED, threads):

@@ -30,6 +30,7 @@ from metro_assets.sequences.baskets import (
 from metro_assets.sequences.judging import (
     Flags,
     Floats,
+    best_products,
     bought_between,
     global_popularity,
     next_baskets,
@@ -44,7 +45,7 @@ WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Of the logarithm of the personal frequency beside a network's log probability."""
 POPULARITY_DAYS = 28
 NEVER_BOUGHT = 0.05
-"""Purchases that stand for none in the logarithm."""
+"""Added to the purchases in the logarithm, so that of what was never bought it is finite."""
 UNKNOWN = -1e3
 """Log probability of what a network never saw sold: after everything else."""
 NETWORKS = ("sasrec", "bert4rec")
@@ -81,6 +82,16 @@ class Week:
     def is_new(self) -> Flags:
         """What a customer had not bought in the history, [customers, products]."""
         return ~bought_between(self.known, self.customers, self.products, 0, self.moment)
+
+    @cached_property
+    def frequency(self) -> Floats:
+        """Baskets of the history with the product, [customers, products]."""
+        return personal_frequency(self.known, self.customers, self.products, self.moment)
+
+    @cached_property
+    def log_frequency(self) -> Floats:
+        """Logarithm of the frequency and `NEVER_BOUGHT`, [customers, products]."""
+        return np.log(self.frequency + NEVER_BOUGHT)
 
     def blocks(self, size: int) -> Iterator[Week]:
         """The week of some customers at a time."""
@@ -149,11 +160,11 @@ def choose(week: Week, networks: Mapping[str, Order], settings: Sequences, evalu
     of_network: dict[str, dict[float, list[Floats]]] = {name: defaultdict(list) for name in networks}
     for block in week.blocks(settings.customers_per_block):
         for days in HALF_LIVES_DAYS:
-            of_habit[days].append(next_item_metrics(_frequency(block, days), block.next_basket, evaluation.cutoff).ndcg)
+            of_habit[days].append(next_item_metrics(_recency(block, days), block.next_basket, evaluation.cutoff).ndcg)
         for name, order in networks.items():
             scores = order(block)
             for weight in WEIGHTS:
-                mixed = _mixed(block, scores, weight)
+                mixed = scores + weight * block.log_frequency
                 of_network[name][weight].append(next_item_metrics(mixed, block.next_basket, evaluation.cutoff).ndcg)
     return Choice(_best(of_habit), {name: _best(found) for name, found in of_network.items()})
 
@@ -215,30 +226,26 @@ def _orders(week: Week, networks: Mapping[str, Order], chosen: Choice) -> Iterat
     """Every order by name, those that need no learning first."""
     days = chosen.half_life_days
     yield "popularity", np.tile(week.popularity, (len(week.customers), 1))
-    yield "personal frequency", _frequency(week)
-    yield f"recency-weighted, half-life {days:.0f} days", _frequency(week, days)
+    yield "personal frequency", week.frequency
+    yield f"recency-weighted, half-life {days:.0f} days", _recency(week, days)
     for name, order in networks.items():
         scores, weight = order(week), chosen.weights[name]
         yield name, scores
-        yield f"{name} + {weight:g} x ln frequency", _mixed(week, scores, weight)
+        yield f"{name} + {weight:g} x ln frequency", scores + weight * week.log_frequency
 
 
-def _frequency(week: Week, half_life_days: float = np.inf) -> Floats:
+def _recency(week: Week, half_life_days: float) -> Floats:
     return personal_frequency(week.known, week.customers, week.products, week.moment, half_life_days)
-
-
-def _mixed(week: Week, log_probability: Scores, weight: float) -> Scores:
-    """A network's log probability with the logarithm of the personal frequency."""
-    return log_probability + weight * np.log(_frequency(week) + NEVER_BOUGHT)
 
 
 def _metrics(week: Week, scores: Scores, cutoff: int) -> Iterator[tuple[str, str, Floats]]:
     """Target, population and NDCG, recall and reciprocal rank, [customers, 3]; NaN where nothing bought counts."""
     for population in AGAINST:
         order = scores if population == "all products" else np.where(week.is_new, scores, -np.inf)
+        best = best_products(order, cutoff)
         for target, bought in (("next basket", week.next_basket), ("next 7 days", week.whole_week)):
             counted = bought if population == "all products" else bought & week.is_new
-            yield target, population, np.column_stack(next_item_metrics(order, counted, cutoff))
+            yield target, population, np.column_stack(next_item_metrics(order, counted, cutoff, best))
 
 
 def _compared(

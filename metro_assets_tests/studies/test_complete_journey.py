@@ -110,7 +110,8 @@ def described(connection: duckdb.DuckDBPyConnection, history: History) -> pl.Dat
     rows = [(household * 10 + offer, household, offer, shown) for household in range(1, 9) for offer in range(3)]
     schema = ["impression_id", "customer_id", "offer_id", "shown_date"]
     matrix = connection.from_arrow(pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
-    return matrix_of_phase_2(matrix, history, connection, seed=1, threads=1).pl().sort("impression_id")
+    rows: pl.DataFrame = matrix_of_phase_2(matrix, history, connection, seed=1, threads=1).pl()
+    return rows.sort("impression_id")
 
 
 def test_coupons_get_the_score_of_their_products_and_codes(table: Table, connection: duckdb.DuckDBPyConnection) -> None:

@@ -42,7 +42,7 @@ def regret(policy: str, seed: int) -> Floats:
         if belief is None:
             spread = Rows(
                 near.reshape(-1, 1),
-                np.ones(near.size),
+                np.ones(near.size, dtype=np.float32),
                 np.zeros(near.size),
                 np.ones(near.size),
                 np.zeros(near.size, int),
@@ -68,7 +68,8 @@ def regret(policy: str, seed: int) -> Floats:
         }[policy]
         everyone = np.arange(CUSTOMERS)
         lost[morning] = (chance.max(axis=1) - chance[everyone, chosen]).sum()
+        top = np.ones(CUSTOMERS, dtype=np.float32)
         label = (generator.random(CUSTOMERS) < chance[everyone, chosen]).astype(np.float64)
-        shown = Rows(near[everyone, chosen][:, None], np.ones(CUSTOMERS), label, np.ones(CUSTOMERS), chosen)
+        shown = Rows(near[everyone, chosen][:, None], top, label, np.ones(CUSTOMERS), chosen)
         belief = updated(belief, shown, BANDIT)
     return lost

@@ -113,6 +113,12 @@ def address(request: Request, **changes: object) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
+def own_path(wanted: str) -> str:
+    """The path if it leads to a page of our own, else the home page's: `//elsewhere` would lead away."""
+    is_plain = wanted.isprintable() and "\\" not in wanted
+    return wanted if is_plain and wanted.startswith("/") and not wanted.startswith("//") else "/"
+
+
 @cache
 def static_address(name: str) -> str:
     """The address of a static file, another one when it changes: browsers may keep it for ever."""

@@ -1,5 +1,7 @@
 """Every page in a real browser: nothing complains, and axe finds nothing serious, in either theme, wide and narrow."""
 
+from typing import Literal
+
 import pytest
 from playwright.sync_api import Page
 
@@ -11,7 +13,7 @@ ADDRESSES = ("/", "/customers", "/simulate", "/offers", "/quality", "/drift", "/
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_every_page_is_accessible(site: str, page: Page, theme: str, width: int) -> None:
+def test_every_page_is_accessible(site: str, page: Page, theme: Literal["light", "dark"], width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
     for address in ADDRESSES:

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from metro_assets.dashboard.customers import ORDERS, Filters, Order, directory
 from metro_assets.dashboard.downloads import csv_file
-from metro_assets.dashboard.rendering import SECURITY_HEADERS, PageRoute, Visit, Visits
+from metro_assets.dashboard.rendering import SECURITY_HEADERS, PageRoute, Unchosen, Visit, Visits
 from metro_assets.storage.contract import contract
 from metro_assets.vocabulary import CUSTOMER_FEATURES
 
@@ -19,8 +19,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 LONGEST = 80
 """Characters of what is looked for."""
 Code: TypeAlias = Annotated[str, Field(max_length=60)]
-Unchosen = BeforeValidator(lambda value: None if value == "" else value)
-"""A form sends what was not chosen as an empty text."""
 
 
 @router.get("/customers/search")

@@ -10,18 +10,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 import polars as pl
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import BeforeValidator
 from starlette.background import BackgroundTask
 
 from metro_assets.config import today
 from metro_assets.dashboard.charts import trend_points
 from metro_assets.dashboard.downloads import csv_file
 from metro_assets.dashboard.formats import Formats
-from metro_assets.dashboard.rendering import PageRoute, Visit, Visits
+from metro_assets.dashboard.rendering import PageRoute, Unchosen, Visit, Visits
 from metro_assets.dashboard.today import Matter, Morning, champion_since, drift_of, examples, matters, mornings
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-Unchosen = BeforeValidator(lambda value: None if value == "" else value)
 Show: TypeAlias = Callable[[Formats, float | None], str]
 FIGURES: dict[str, tuple[Show, str]] = {
     "customers_served": (lambda f, value: f.number(value), "/customers"),

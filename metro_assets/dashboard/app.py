@@ -12,7 +12,6 @@ from starlette.staticfiles import StaticFiles
 
 from metro_assets.config import Settings
 from metro_assets.dashboard.catalogue import LANGUAGES
-from metro_assets.dashboard.customer.portrait import prepare_segments
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.pages import (
     customer,
@@ -28,7 +27,6 @@ from metro_assets.dashboard.pages import (
 )
 from metro_assets.dashboard.preparing import prepare
 from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page, own_path
-from metro_assets.dashboard.today import prepare_home
 
 PAGES = (sign_in, home, customers, customer, receipt, simulate, offers, quality, drift, experiments)
 YEAR_SECONDS = 365 * 24 * 3600
@@ -37,10 +35,8 @@ settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 def add_pages(app: FastAPI, settings: Settings) -> None:
     """Add the pages to a service that follows the publications (`app.state.following`)."""
-    app.state.desk = Desk(settings, app.state.following.reader)
-    # What takes a fraction of a second first: home and the pages of customers wait for it.
-    works = (prepare_home, prepare_segments, prepare)
-    app.state.following.listeners += [partial(work, app.state.desk) for work in works]
+    desk = app.state.desk = Desk(settings, app.state.following.reader)
+    app.state.following.preparing.append(partial(prepare, desk))
     for page in PAGES:
         app.include_router(page.router)
     app.include_router(settings_router)

@@ -65,10 +65,11 @@ def test_bins_and_numbers_are_in_the_visitors_language(pages: TestClient) -> Non
     assert "până la 0,0" in pages.get(address, headers={"Accept-Language": "ro"}).text
 
 
-def test_a_significant_drift_is_counted_and_followed(moved: TestClient) -> None:
+def test_a_significant_drift_is_counted_and_followed(moved: TestClient, ran: Path) -> None:
     page = moved.get("/drift").text
     assert "Depth of the discount: PSI over time" in page
-    assert "PSI over the last 2 mornings" in page
+    mornings = len(Warehouse(ran, load_settings(ran).engine).partitions("drift_log")) + 1
+    assert f"PSI over the last {mornings} mornings" in page
     tile = page.split("significant, and more than chance")[0].rsplit("<strong>", 1)[1]
     assert tile.startswith("1<")
 

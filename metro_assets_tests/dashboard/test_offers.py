@@ -205,7 +205,7 @@ def test_hostile_names_are_text_and_lost_scores_are_said(hostile: TestClient, ra
 def test_a_campaign_manager_finds_out_why_nobody_gets_an_offer(site: str, page: Page) -> None:
     page.goto(f"{site}/offers")
     with page.expect_navigation():
-        page.get_by_label("Algorithm").select_option("logistic")
+        page.get_by_label("Algorithm", exact=True).select_option("logistic")
     assert "algorithm=logistic" in page.url
     with page.expect_navigation():
         page.get_by_label("Order by").select_option("cost")

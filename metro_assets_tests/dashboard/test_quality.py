@@ -157,7 +157,7 @@ def test_a_data_scientist_compares_algorithms(site: str, page: Page) -> None:
     with page.expect_navigation():
         page.get_by_label("Protocol").select_option("POOL")
     with page.expect_navigation():
-        page.get_by_label("Algorithm").select_option("logistic")
+        page.get_by_label("Algorithm", exact=True).select_option("logistic")
     assert "protocol=POOL" in page.url
     assert "algorithm=logistic" in page.url
     page.get_by_text("As a table").first.click()

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 Floats = npt.NDArray[np.float64]
 MISSING, UNSEEN = "missing", "unseen"
@@ -97,7 +97,7 @@ def noise_index(reference_rows: float, current_rows: float, bins: int, level: fl
     """
     if bins < 2 or min(reference_rows, current_rows) <= 0:
         return 0.0
-    return float((1 / reference_rows + 1 / current_rows) * chi2.ppf(level, bins - 1))
+    return float((1 / reference_rows + 1 / current_rows) * chdtri(bins - 1, 1 - level))
 
 
 def _counted(empty: Reference, values: npt.ArrayLike, weight: npt.ArrayLike | None) -> Reference:

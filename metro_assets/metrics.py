@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -92,6 +91,8 @@ def auc(label: npt.ArrayLike, score: npt.ArrayLike) -> float:
     positives, negatives = int(labels.sum()), int((~labels).sum())
     if not positives or not negatives:
         return float("nan")
+    from scipy.stats import rankdata  # half a second, which every command that loads the definitions would pay
+
     ranks = rankdata(np.asarray(score))
     return float((ranks[labels].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 

@@ -7,7 +7,6 @@ import numpy.typing as npt
 import polars as pl
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
 
 from metro_assets.embeddings.cold import ProductVectors
 from metro_assets.embeddings.neighbours import directions
@@ -18,6 +17,9 @@ Positions = npt.NDArray[np.float64]
 
 def draw_map(vectors: ProductVectors, products: pl.DataFrame) -> Figure:
     """The known products in the plane of their two principal components, coloured by category."""
+    # Only here: it takes a second and a half, which every command that loads the definitions would pay.
+    from sklearn.decomposition import PCA
+
     known = ~vectors.is_cold
     categories = products.sort("product_id").filter(pl.Series(known))["category"].to_list()
     plane = PCA(2, random_state=0).fit_transform(directions(vectors.vectors[known]))

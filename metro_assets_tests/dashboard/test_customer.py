@@ -367,6 +367,30 @@ def test_every_fate_has_a_receipt_in_both_languages(pages: TestClient, rows: Row
     assert "ALREADY_REDEEMED" in asked or "EXPOSURE_LIMIT" in asked
 
 
+def test_an_offer_seen_too_often_comes_back_when_the_week_is_over(copied: Path, customer_id: int) -> None:
+    address, day = f"/customers/{customer_id}/candidates?algorithm=logistic&format=csv", RUN_DATE - timedelta(days=2)
+    with pages_of(copied) as client:
+        found = pl.read_csv(client.get(address).content)
+    offer_id = found.filter(pl.col("fate") == "OUTRANKED")["offer_id"][0]
+    warehouse = Warehouse(copied, load_settings(copied).engine)
+    with warehouse.connection() as connection:
+        known = pl.DataFrame(warehouse.read(connection, "impressions", [day]).pl())
+        shown = known.head(1).with_columns(
+            customer_id=pl.lit(customer_id, pl.Int32), offer_id=pl.lit(offer_id, pl.Int32), recorded_date=pl.lit(day)
+        )
+        # One that became known on the run date itself does not count.
+        late = shown.with_columns(recorded_date=pl.lit(RUN_DATE))
+        rows = [shown.with_columns(impression_id=pl.lit(-number, pl.Int64)) for number in (1, 2, 3)]
+        rows.append(late.with_columns(impression_id=pl.lit(-4, pl.Int64)))
+        warehouse.write("impressions", day, pl.concat([known, *rows]).drop("run_date"))
+    with pages_of(copied) as client:
+        again = pl.read_csv(client.get(address).content)
+        assert again.filter(pl.col("offer_id") == offer_id)["fate"].item() == "EXPOSURE_LIMIT"
+        page = text(client.get(f"/customers/{customer_id}/offers/{offer_id}?algorithm=logistic").text)
+    back = Formats("en").day(day + timedelta(days=7), "long")
+    assert say("en", "receipt.way_in_exposed", count=3, allowed=3, day=back) in page
+
+
 def test_an_offer_that_was_no_candidate_has_a_page_that_says_so(pages: TestClient, customer_id: int) -> None:
     answer = pages.get(f"/customers/{customer_id}/offers/2000000000")
     assert answer.status_code == 404

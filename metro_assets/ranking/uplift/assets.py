@@ -12,9 +12,7 @@ from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version
 from metro_assets.ranking.examples import NotEnoughHistoryError
-from metro_assets.ranking.uplift.fitting import fit_uplift
 from metro_assets.ranking.uplift.pictures import draw_uplift_by_bin
-from metro_assets.ranking.uplift.trial import TrialSources, trial_windows, with_outcomes
 from metro_assets.sql import stored
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import RANKER_SUFFIX, Algorithm
@@ -38,7 +36,7 @@ SINCE_THE_FIRST_MOMENT = days(-REACH + 1, -1)
     owners=OWNERS,
     kinds={"lightgbm"},
     retry_policy=RETRY,
-    code_version=code_version(fit_uplift),
+    code_version=code_version(draw_uplift_by_bin),
     description="What showing an offer changes: the best of four learners on randomised moments whose outcome is "
     "settled, for purchases and for redemptions; stored in LightGBM's text and JSON with windows, metrics and seed.",
 )
@@ -59,6 +57,10 @@ def uplift_ranker(
     run_date = date.fromisoformat(context.partition_key)
     if kept := kept_fit(models, NAME, run_date, settings.ranking.refit_days):
         return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
+    # LightGBM brings scikit-learn and pandas: two seconds for every command that loads the definitions.
+    from metro_assets.ranking.uplift.fitting import fit_uplift
+    from metro_assets.ranking.uplift.trial import TrialSources, trial_windows, with_outcomes
+
     sources = TrialSources(order_items, redemptions, offers, offer_products, daily_prices, products)
     rows = stored(with_outcomes(uplift_examples, sources, run_date, settings.ranking.label_horizon_days))
     first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or run_date

@@ -21,21 +21,22 @@ from metro_assets.dashboard.pages import (
     home,
     offers,
     quality,
+    receipt,
     sign_in,
     simulate,
 )
 from metro_assets.dashboard.preparing import prepare
 from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page, own_path
 
-PAGES = (sign_in, home, customers, customer, simulate, offers, quality, drift, experiments)
+PAGES = (sign_in, home, customers, customer, receipt, simulate, offers, quality, drift, experiments)
 YEAR_SECONDS = 365 * 24 * 3600
 settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 def add_pages(app: FastAPI, settings: Settings) -> None:
     """Add the pages to a service that follows the publications (`app.state.following`)."""
-    app.state.desk = Desk(settings, app.state.following.reader)
-    app.state.following.listeners.append(partial(prepare, app.state.desk))
+    desk = app.state.desk = Desk(settings, app.state.following.reader)
+    app.state.following.preparing.append(partial(prepare, desk))
     for page in PAGES:
         app.include_router(page.router)
     app.include_router(settings_router)

@@ -25,8 +25,9 @@ WRITTEN_LABELS = 8
 """Of a line or an axis: more would run into each other."""
 SCRIPTED = {"tooltip", "tooltip-overlay", "text-overlay"}
 ElementTree.register_namespace("", SVG)
-# pygal looks for its plugins in every import of the process, in a way that Python warns of; it has none here.
-sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "PluginImportFixer"]
+# pygal leaves a finder of modules behind, for maps that are not used here and of a kind that Python no longer knows:
+# every later import would warn of it.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,31 @@ def row_chart(
     ]
     drawn = _drawn(pygal.HorizontalBar, title, labels[::-1], turned, show, {"truncate_label": -1, **options})
     return Chart(title, drawn.svg, labels, series, show)
+
+
+def trend_points(values: Sequence[Value], width: float = 100, height: float = 24, margin: float = 2) -> list[str]:
+    """The `points` of svg polylines through the values, left to right; what is not known parts the line.
+
+    A value without neighbours becomes a short dash; the highest touches the top, and equal ones lie in the middle.
+    """
+    known = [value for value in map(_known, values) if value is not None]
+    if not known:
+        return []
+    low, high = min(known), max(known)
+    step = (width - 2 * margin) / max(len(values) - 1, 1)
+    parts: list[list[str]] = [[]]
+    for place, value in enumerate(map(_known, values)):
+        if value is None:
+            parts.append([])
+            continue
+        share = (value - low) / (high - low) if high > low else 0.5
+        parts[-1].append(f"{margin + place * step:.1f},{margin + (1 - share) * (height - 2 * margin):.1f}")
+    return [" ".join(part if len(part) > 1 else _dash(part[0], margin)) for part in parts if part]
+
+
+def _dash(point: str, margin: float) -> list[str]:
+    across, down = point.split(",")
+    return [f"{float(across) - margin / 2:.1f},{down}", f"{float(across) + margin / 2:.1f},{down}"]
 
 
 def _drawn(

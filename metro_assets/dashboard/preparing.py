@@ -1,4 +1,4 @@
-"""What takes longer than a page may, worked out beside the requests as soon as a publication is taken up."""
+"""What is the same for everybody, read as soon as a publication is taken up, so that no visitor waits for it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import threading
 import duckdb
 import structlog
 
+from metro_assets.dashboard.customer.portrait import prepare_segments
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.offer_reach import offer_fates, offer_reach
 from metro_assets.dashboard.quality_reading import test_window
+from metro_assets.dashboard.today import prepare_home
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.storage.errors import WarehouseError
 
@@ -17,7 +19,12 @@ log = structlog.get_logger("metro.pages")
 
 
 def prepare(desk: Desk, opened: OpenPublication) -> None:
-    """Begin to work out what the pages of a publication will ask for; what cannot be read is left to the page."""
+    """Read at once what takes a second at full size, and begin with the rest beside the requests.
+
+    What the rest cannot read is left to the page that asks for it.
+    """
+    prepare_home(desk, opened)
+    prepare_segments(desk, opened)
     threading.Thread(target=work_out, args=(desk, opened), name="preparing").start()
 
 

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BeforeValidator
 
 from metro_assets.config import today
 from metro_assets.dashboard.catalogue import LANGUAGES, Language, preferred, say, word
@@ -140,6 +141,8 @@ def visit(request: Request) -> Visit:
 
 
 Visits = Annotated[Visit, Depends(visit)]
+Unchosen = BeforeValidator(lambda value: None if value == "" else value)
+"""Of a parameter that may be None: a form sends what was not chosen as an empty text."""
 
 
 class PageRoute(APIRoute):

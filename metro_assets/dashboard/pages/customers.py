@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
-from pydantic import BeforeValidator
+from pydantic import Field
 
 from metro_assets.dashboard.customers import ORDERS, Filters, Order, directory
 from metro_assets.dashboard.downloads import csv_file
-from metro_assets.dashboard.rendering import SECURITY_HEADERS, PageRoute, Visit, Visits
+from metro_assets.dashboard.rendering import SECURITY_HEADERS, PageRoute, Unchosen, Visit, Visits
 from metro_assets.storage.contract import contract
 from metro_assets.vocabulary import CUSTOMER_FEATURES
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 LONGEST = 80
 """Characters of what is looked for."""
-Unchosen = BeforeValidator(lambda value: None if value == "" else value)
-"""A form sends what was not chosen as an empty text."""
+Code: TypeAlias = Annotated[str, Field(max_length=60)]
 
 
 @router.get("/customers/search")
@@ -40,9 +39,9 @@ def search(visit: Visits, q: Annotated[str, Query(max_length=LONGEST)] = "") -> 
 def show(
     visit: Visits,
     q: Annotated[str, Query(max_length=LONGEST)] = "",
-    segment: Annotated[str | None, Unchosen, Query(max_length=60)] = None,
-    business_type: Annotated[str | None, Unchosen, Query(max_length=60)] = None,
-    store: Annotated[int | None, Unchosen, Query(ge=-(2**15), lt=2**15)] = None,
+    segment: Annotated[Code | None, Unchosen, Query()] = None,
+    business_type: Annotated[Code | None, Unchosen, Query()] = None,
+    store: Annotated[Annotated[int, Field(ge=-(2**15), lt=2**15)] | None, Unchosen, Query()] = None,
     sort: Annotated[Order | None, Unchosen, Query()] = None,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     run_date: Annotated[date | None, Unchosen, Query(alias="date")] = None,

@@ -37,8 +37,8 @@ class Following:
         """Why the newest publication is not served; None: it is."""
         self.current: Served | None = None
         """What is served; replaced as a whole."""
-        self.listeners: list[Callable[[OpenPublication], None]] = []
-        """Told of every publication that is taken up, once it is served."""
+        self.preparing: list[Callable[[OpenPublication], None]] = []
+        """What is done with a publication before it is served, so that nobody waits for it."""
         self._stamp: Stamp | None = None
 
     def served(self) -> Served:
@@ -55,11 +55,11 @@ class Following:
         try:
             opened = self.reader.in_force()
             if self.current is None or opened is not self.current.opened:
-                self.current = Served(opened, opened.slates())
+                served = Served(opened, opened.slates())
+                self._prepare(opened)
+                self.current = served
                 self.metrics.serve(opened.publication)
                 log.info("serving", publication=opened.publication.name, champion=opened.publication.champion)
-                for tell in self.listeners:
-                    tell(opened)
             self.problem = None
         except (WarehouseError, OSError) as error:
             if str(error) != self.problem:
@@ -67,6 +67,14 @@ class Following:
                 log.error("not served", problem=str(error))
             self.problem = str(error)
         self._stamp = stamp
+
+    def _prepare(self, opened: OpenPublication) -> None:
+        for prepare in self.preparing:
+            try:
+                prepare(opened)
+            except (WarehouseError, OSError) as error:
+                # Only who asks for it will miss it: the publication is served all the same.
+                log.error("not prepared", problem=str(error))
 
     async def follow(self) -> None:
         """Look until cancelled; the reading is done by another thread."""

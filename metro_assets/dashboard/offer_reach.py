@@ -94,7 +94,8 @@ def priced_products(desk: Desk, run_date: date, offer_id: int) -> pl.DataFrame:
 @once(KEPT)
 def _reach(desk: Desk, publication: str, run_date: date, algorithm: str) -> OfferReach:
     del publication  # the sums of a run date that is published again are others
-    with desk.reading() as connection, explained():
+    # A connection of its own: the memory that sorting takes goes back with it.
+    with desk.warehouse.connection() as connection, explained():
         chosen = stored(_of_algorithm(desk.table(connection, "recommendations", [run_date]), algorithm))
         live: pl.DataFrame = query(
             __package__,
@@ -141,7 +142,7 @@ def _fates(desk: Desk, publication: str, run_date: date, algorithm: str) -> Offe
     if not desk.warehouse.exists("scored_candidates", run_date):
         return None
     settings = desk.settings.selection
-    with desk.reading() as connection, explained():
+    with desk.warehouse.connection() as connection, explained():
         judged = judged_candidates(
             _of_algorithm(desk.table(connection, "scored_candidates", [run_date]), algorithm),
             desk.table(connection, "offers", [run_date]),

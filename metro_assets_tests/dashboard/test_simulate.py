@@ -157,6 +157,23 @@ def test_a_segment_starts_from_a_real_customer_of_it(desk: Desk) -> None:
         simulate(desk, Scenario(segment="NOBODY"))
 
 
+def test_a_past_morning_is_played_as_it_was(desk: Desk, customer: int) -> None:
+    earlier = desk.run_dates()[-1]
+    assert earlier < RUN_DATE
+    played = play(desk, customer, date=str(earlier), every=45)
+    assert played.is_reproduced
+    assert played.publication.run_date == earlier
+    assert played.after.features["frequency_orders"] in (2, 3)
+
+
+def test_who_was_not_registered_yet_has_nothing_to_change(desk: Desk, pages: TestClient) -> None:
+    later = table(desk, "customers", f"registered_date >= date '{RUN_DATE}'")["customer_id"].to_list()
+    for customer in later[:1]:
+        played = play(desk, customer, every=5)
+        assert (len(played.after.slate), len(played.after.candidates)) == (0, 0)
+        assert pages.get(f"/simulate?customer={customer}").status_code == 200
+
+
 def test_who_is_unknown_or_cannot_be_scored_is_refused(desk: Desk, customer: int) -> None:
     with pytest.raises(UnknownCustomerError):
         play(desk, 10**8)

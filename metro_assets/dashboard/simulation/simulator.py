@@ -61,6 +61,7 @@ class Simulation:
     new_habits: Habits
     moves: list[Move]
     milliseconds: float
+    """From the changed history to what moved: what belongs to everybody and the customer as they are were there."""
 
     @property
     def after_segment(self) -> str:
@@ -99,7 +100,6 @@ def simulate(desk: Desk, scenario: Scenario) -> Simulation:
     ------
     UnknownCustomerError, CannotScoreError, PublicationError, WarehouseError.
     """
-    started = perf_counter()
     opened = desk.opened(scenario.date)
     publication = opened.publication
     everybody = everybody_of(desk, publication)
@@ -108,6 +108,7 @@ def simulate(desk: Desk, scenario: Scenario) -> Simulation:
     scoring = scoring_of(desk, publication, algorithm)
     before, published = morning_of(desk, publication, history.customer_id, algorithm)
     settings, run_date = desk.settings, publication.run_date
+    started = perf_counter()
     new = changed(history, scenario, everybody.assortment, run_date, settings.features.window_days, settings.seed)
     after = before if scenario.is_unchanged else simulated_morning(everybody, new, scoring)
     return Simulation(

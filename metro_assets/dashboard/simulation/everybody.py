@@ -99,7 +99,7 @@ def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everyb
     with database.cursor() as connection:
         connection.execute("set enable_progress_bar = false")
         everybody = _read(warehouse, connection, database, run_date, settings)
-    # Relations of one customer are small: a second thread, and some of what the optimizer tries, cost more than they save.
+    # One customer has few rows: a second thread, and some of what the optimizer tries, cost more than they save.
     database.execute("set threads = 1")
     database.execute(f"set disabled_optimizers = '{','.join(NEEDLESS_OPTIMIZERS)}'")
     return everybody

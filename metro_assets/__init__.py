@@ -13,12 +13,13 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
     selection    recommendations, recommendation_shortfalls
     serving      published_recommendations
     monitoring   drift_log, pipeline_runs
-    evaluation   evaluation_metrics, policy_estimates, promotion_gates
+    evaluation   evaluation_metrics, policy_estimates, point_in_time_canaries, promotion_gates
 
 Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `draws` (chance by
 hash), `storage` (tables and models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster
-wiring), `definitions`, `cli`, `studies` (the stages' functions measured on third-party data; nobody imports it),
-`experiments` (the twin: policies judged in closed loop; only the command imports it).
+wiring), `definitions`, `cli`, `studies` (the stages' functions measured beside the pipeline; nobody imports it),
+`experiments` (the twin: policies judged in closed loop) and `dashboard` (pages over what was published), which the
+pipeline does not know.
 
 Time is one rule: the run for a date knows what was recorded strictly before that date, and nothing else.
 """

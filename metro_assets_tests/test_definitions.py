@@ -45,6 +45,7 @@ ONE_DATE = MODELS | {
     "scored_candidates",
     "drift_log",
     "evaluation_metrics",
+    "point_in_time_canaries",
     "promotion_gates",
     "policy_estimates",
     "pipeline_runs",
@@ -94,7 +95,8 @@ STATE_WINDOWS = {
     "next_item_examples": {"training_examples": (-61, -6), "offer_products": (-62, -7)},
     "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
-    "promotion_gates": {"holdout_scores": (-6, 0)},
+    "point_in_time_canaries": {"offers": (-90, 0)},
+    "promotion_gates": {"holdout_scores": (-6, 0), "point_in_time_canaries": (-6, 0)},
 }
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
@@ -127,6 +129,12 @@ EVENT_WINDOWS = {
     "next_item_model": {"order_items": (-62 - 90, -63)},
     "next_item_scores": {"order_items": (-90, -1)},
     "next_item_examples": {"order_items": (-62 - 90, -8)},
+    "point_in_time_canaries": {
+        "orders": (-90, -1),
+        "order_items": (-90, -1),
+        "impressions": (-90, -1),
+        "redemptions": (-90, -1),
+    },
     "policy_estimates": {"assignments": (-13, -7), "impressions": (-13, -7), "redemptions": (-13, -1)},
     "recommendations": {"impressions": (-6, -1), "redemptions": (-60, -1), "web_visits": (-7, -1)},
     "recommendation_shortfalls": {"impressions": (-6, -1), "redemptions": (-60, -1)},
@@ -333,6 +341,7 @@ def test_opinions_warn_and_promises_block() -> None:
         ("champion", "is_not_too_good"),
         ("champion", "all_are_fitted"),
         ("drift_log", "drift_is_not_significant"),
+        ("point_in_time_canaries", "nothing_moved"),
     }
 
 

@@ -228,7 +228,8 @@ def rollback(
 ) -> None:
     """Put the previous champion back and keep it until it is released.
 
-    If it is of another algorithm, that algorithm's order is served at once; the next run scores with its coefficients.
+    After a promotion that is who was served before it. If it is of another algorithm, that algorithm's order is served
+    at once; the next run scores with its coefficients.
 
     Examples: `metro rollback` · `metro rollback --release` · `metro rollback --publication`
     """

@@ -30,9 +30,10 @@ from metro_assets.ranking.examples import with_customer_codes, with_offer_codes
 from metro_assets.ranking.fitting import CalibratedRanker, load_scorer, partition_seed
 from metro_assets.ranking.logistic import LogisticRanker
 from metro_assets.ranking.protocol import TOP_POSITION, Scorer
-from metro_assets.ranking.uplift.fitting import ScaledEffect
+from metro_assets.ranking.uplift.effects import ScaledEffect
 from metro_assets.ranking.uplift.learners import SCORING, LearnerKind
 from metro_assets.ranking.uplift.scorer import UpliftScorer
+from metro_assets.serving.publish import Publication
 from metro_assets.sql import query, values
 from metro_assets.storage.errors import explained
 from metro_assets.storage.models import Version
@@ -183,25 +184,24 @@ def scoring_version(desk: Desk, algorithm: str, run_date: date) -> Version | Non
 
 
 @once(KEPT)
-def scorer_of(desk: Desk, publication: str, version: Version) -> Scorer:
+def scorer_of(desk: Desk, publication: Publication, version: Version) -> Scorer:
     """The scorer of a stored model; a model that is fitted anew comes with a new publication."""
     del publication
     algorithm = Algorithm(version.name.removesuffix(RANKER_SUFFIX))
     return load_scorer(algorithm, desk.models.load(version.name, version.run_date))
 
 
-def pair_features(
-    desk: Desk, publication: str, run_date: date, customer_id: int, offer_ids: Sequence[int]
-) -> pl.DataFrame:
+def pair_features(desk: Desk, publication: Publication, customer_id: int, offer_ids: Sequence[int]) -> pl.DataFrame:
     """Every feature of a customer's pairs at the opening of the run date; no row for what was no candidate."""
     customer = ColumnExpression("customer_id") == ConstantExpression(customer_id)
     offer = ColumnExpression("offer_id").isin(*map(ConstantExpression, offer_ids))
-    return _described(desk, publication, run_date, customer & offer, customer)
+    return _described(desk, publication, customer & offer, customer)
 
 
 @once(KEPT)
-def background(desk: Desk, publication: str, run_date: date) -> pl.DataFrame:
+def background(desk: Desk, publication: Publication) -> pl.DataFrame:
     """Some candidates of some customers of the run date with every feature, the same ones for everybody."""
+    run_date = publication.run_date
     with desk.reading() as connection, explained():
         drawn = query(
             __package__,
@@ -210,19 +210,19 @@ def background(desk: Desk, publication: str, run_date: date) -> pl.DataFrame:
             parameters=values(customer_count=BACKGROUND_CUSTOMERS),
         ).fetchall()
     customers = ColumnExpression("customer_id").isin(*(ConstantExpression(one) for (one,) in drawn))
-    pairs = _described(desk, publication, run_date, customers, customers)
+    pairs = _described(desk, publication, customers, customers)
     chosen = np.random.default_rng(explanation_seed(desk, run_date)).permutation(len(pairs))[:BACKGROUND_ROWS]
     return pairs[np.sort(chosen)]
 
 
-def _described(desk: Desk, publication: str, run_date: date, pairs: Expression, customers: Expression) -> pl.DataFrame:
+def _described(desk: Desk, publication: Publication, pairs: Expression, customers: Expression) -> pl.DataFrame:
     """Pairs with every feature, sorted.
 
     Parameters
     ----------
     pairs, customers : which rows of tables of pairs, and of customers, are asked for: the files are sorted by them.
     """
-    key = ["customer_id", "offer_id"]
+    key, run_date = ["customer_id", "offer_id"], publication.run_date
     with desk.reading() as connection, explained():
         known, signals, margins = (
             pl.DataFrame(desk.table(connection, table, [run_date]).filter(pairs).pl()).drop("run_date")
@@ -236,15 +236,15 @@ def _described(desk: Desk, publication: str, run_date: date, pairs: Expression, 
         known.join(signals, on=key, how="left")
         .join(margins, on=key, how="left")
         .join(described.drop("run_date"), on="customer_id")
-        .join(offer_descriptions(desk, publication, run_date), on="offer_id")
+        .join(offer_descriptions(desk, publication), on="offer_id")
         .sort(key)
     )
 
 
 @once(KEPT)
-def offer_descriptions(desk: Desk, publication: str, run_date: date) -> pl.DataFrame:
+def offer_descriptions(desk: Desk, publication: Publication) -> pl.DataFrame:
     """Features and codes of every live offer of a run date."""
-    del publication
+    run_date = publication.run_date
     with desk.reading() as connection, explained():
         found: pl.DataFrame = with_offer_codes(
             desk.table(connection, "offer_features", [run_date]),

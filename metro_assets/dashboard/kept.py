@@ -37,10 +37,13 @@ def once(kept: int) -> Callable[[Callable[Arguments, Answer]], Callable[Argument
                         return answers[key]
                 try:
                     answer = function(*arguments, **named)
-                finally:
+                except BaseException:
                     with lock:
                         busy.pop(key, None)
+                    raise
                 with lock:
+                    # At one stroke: who comes in between would begin anew.
+                    busy.pop(key, None)
                     answers[key] = answer
                     while len(answers) > kept:
                         answers.popitem(last=False)

@@ -693,6 +693,27 @@ comment on column evaluation_metrics.upper is 'upper end';
 comment on column evaluation_metrics.from_date is 'first day of the outcomes';
 comment on column evaluation_metrics.to_date is 'last day of the outcomes';
 
+create table point_in_time_canaries (
+    run_date date not null,
+    table_name varchar,
+    column_name varchar,
+    customer_count integer not null check (customer_count >= 0),
+    planted_count bigint not null check (planted_count >= 0),
+    value_count bigint not null check (value_count >= 0),
+    moved_count bigint not null check (moved_count between 0 and value_count),
+    example varchar,
+    primary key (table_name, column_name),
+    check ((example is null) = (moved_count = 0))
+);
+comment on table point_in_time_canaries is 'One row is a column of a derived table, made again of some customers while large events from the run date on were made up, and how many of its values moved.';
+comment on column point_in_time_canaries.table_name is 'derived table';
+comment on column point_in_time_canaries.column_name is 'column of it; its key stands for rows that came or went';
+comment on column point_in_time_canaries.customer_count is 'customers whose rows were made again and whose events were made up';
+comment on column point_in_time_canaries.planted_count is 'events that were made up, dated or recorded on the run date or later, over all tables';
+comment on column point_in_time_canaries.value_count is 'values, or rows, that were compared with the stored ones';
+comment on column point_in_time_canaries.moved_count is 'of these, different: the run date knew what came after it';
+comment on column point_in_time_canaries.example is 'the first that moved: its key, as stored, as made again; null: none';
+
 create table promotion_gates (
     run_date date not null,
     algorithm varchar primary key,

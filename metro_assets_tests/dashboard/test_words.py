@@ -1,6 +1,7 @@
 """Every member of the vocabulary has a name in every language, so that no page shows a code."""
 
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from metro_assets import vocabulary
 from metro_assets.dashboard.catalogue import catalogue
 
-KINDS = {
+KINDS: dict[str, Iterable[str]] = {
     "segment": vocabulary.Segment,
     "business_type": vocabulary.BusinessType,
     "category": [*vocabulary.Category, vocabulary.UNKNOWN],

@@ -9,15 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import duckdb
 import numpy as np
 import polars as pl
+import structlog
 from duckdb import ColumnExpression, ConstantExpression
 
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.kept import once
+from metro_assets.serving.publish import Publication
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.sql import query
-from metro_assets.storage.errors import explained
+from metro_assets.storage.errors import WarehouseError, explained
 from metro_assets.vocabulary import CUSTOMER_FEATURES
 
 KEPT = 8
@@ -25,6 +28,7 @@ KEPT = 8
 SPEND_LEVELS = 4
 """Shades of a day of the calendar: quarters of the customer's days with an order, by spend."""
 WEEK_DAYS = 7
+log = structlog.get_logger("metro.pages")
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,12 @@ class Portrait:
 def portrait(desk: Desk, opened: OpenPublication, customer_id: int, segment: str) -> Portrait:
     """The portrait of a customer at the opening of the publication's run date; raises WarehouseError."""
     run_date = opened.publication.run_date
-    usual = segments(desk, opened.publication.name, run_date).get(segment)
+    usual = segments(desk, opened.publication).get(segment)
     first = run_date - timedelta(days=desk.settings.features.window_days)
     customer = ColumnExpression("customer_id") == ConstantExpression(customer_id)
     with desk.reading() as connection, explained():
         bought = desk.table(connection, "customer_products", [run_date]).filter(customer)
-        products = with_names(bought.pl(), product_names(desk, opened.publication.name))
+        products = with_names(bought.pl(), product_names(desk, opened.publication))
         orders = desk.table(connection, "orders", (first, run_date - timedelta(days=1))).filter(customer)
         ordered = orders.select("run_date, recorded_date, net_ron").fetchall()
     spend: dict[date, list[float]] = {}
@@ -135,9 +139,18 @@ def with_names(bought: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def prepare_segments(desk: Desk, opened: OpenPublication) -> None:
+    """Work out the segments of a publication before somebody asks; what cannot be read is left to the page."""
+    try:
+        segments(desk, opened.publication)
+        product_names(desk, opened.publication)
+    except (WarehouseError, duckdb.Error, OSError) as error:
+        log.warning("segments not prepared", publication=opened.publication.name, problem=type(error).__name__)
+
+
 @once(KEPT)
-def product_names(desk: Desk, publication: str) -> pl.DataFrame:
-    """One row per product: product_name, category and unit."""
+def product_names(desk: Desk, publication: Publication) -> pl.DataFrame:
+    """One row per product: product_name, category and unit, as they are when a publication is first looked at."""
     del publication
     with desk.reading() as connection, explained():
         found: pl.DataFrame = (
@@ -147,8 +160,9 @@ def product_names(desk: Desk, publication: str) -> pl.DataFrame:
 
 
 @once(KEPT)
-def segments(desk: Desk, publication: str, run_date: date) -> dict[str, Segment]:
+def segments(desk: Desk, publication: Publication) -> dict[str, Segment]:
     """What is usual in every segment of a publication, by segment."""
+    run_date = publication.run_date
     with desk.reading() as connection, explained():
         customers = desk.table(connection, "customers")
         features = desk.table(connection, "customer_features", [run_date])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy.special import expit, logit
 
-from metro_assets.dashboard.customer.standing import Candidate, Fate
+from metro_assets.dashboard.customer.standing import Candidate, Fate, counts_money, is_chance
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.explaining import (
     Explanation,
@@ -73,20 +74,20 @@ class WayIn:
     needed: float | None
     """Score or RON, as the policy orders."""
     log_odds_missing: float | None
-    """To the score that is needed; None where the policy orders by money or a rule forbids."""
+    """To the score that is needed; None where the order is not that of a probability, or a rule forbids."""
 
 
 def account(desk: Desk, opened: OpenPublication, algorithm: str, customer_id: int, candidate: Candidate) -> Account:
     """The account of a candidate's score; raises WarehouseError."""
-    name, run_date, offer_id = opened.publication.name, opened.publication.run_date, candidate.offer.offer_id
-    row = pair_features(desk, name, run_date, customer_id, [offer_id])
+    publication, run_date = opened.publication, opened.publication.run_date
+    row = pair_features(desk, publication, customer_id, [candidate.offer.offer_id])
     version = None if algorithm == UNRANKED else scoring_version(desk, algorithm, run_date)
     if version is None or row.is_empty():
         return Account({}, None, version, {}, is_reproduced=False)
-    scorer = scorer_of(desk, name, version)
+    scorer = scorer_of(desk, publication, version)
     if not set(scorer.feature_names) <= set(row.columns):
         return Account({}, None, version, {}, is_reproduced=False)
-    drawn = matrix(background(desk, name, run_date), scorer.feature_names)
+    drawn = matrix(background(desk, publication), scorer.feature_names)
     own = matrix(row, scorer.feature_names)
     seed = explanation_seed(desk, run_date)
     explained = explanation(scorer, own[0], drawn, seed)
@@ -119,14 +120,14 @@ def _added(scorer: Scorer, row: pl.DataFrame, drawn: Features, seed: int, thread
     )
 
 
-def way_in(candidate: Candidate, by_money: bool) -> WayIn | None:
+def way_in(candidate: Candidate, algorithm: str) -> WayIn | None:
     """What would have brought a candidate in; None for one of the ten."""
     if candidate.fate == Fate.CHOSEN:
         return None
     missing = None
-    if candidate.needed is not None and not by_money:
+    if candidate.needed is not None and is_chance(algorithm) and not counts_money(algorithm):
         missing = float(logit(candidate.needed) - logit(candidate.preference))
-    return WayIn(candidate.fate, candidate.needed, missing)
+    return WayIn(candidate.fate, candidate.needed, missing if missing is None or isfinite(missing) else None)
 
 
 def passed_over(standing: list[Candidate], candidate: Candidate) -> list[Candidate]:

@@ -20,11 +20,12 @@ from metro_assets.config import Selection
 from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.kept import once
 from metro_assets.selection.rules import WEEK_DAYS, judged_candidates
+from metro_assets.serving.publish import Publication
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.serving.schemas import CustomerProfile, Recommendation, Slate
 from metro_assets.sql import query
 from metro_assets.storage.errors import explained
-from metro_assets.vocabulary import UNKNOWN, Algorithm
+from metro_assets.vocabulary import UNKNOWN, UNRANKED, Algorithm
 
 KEPT = 8
 """Publications whose offers are kept."""
@@ -124,6 +125,11 @@ def counts_money(algorithm: str) -> bool:
     return algorithm == Algorithm.UPLIFT
 
 
+def is_chance(algorithm: str) -> bool:
+    """Whether its scores are probabilities; those of the order of retrieval are places."""
+    return algorithm != UNRANKED
+
+
 def explores(algorithm: str) -> bool:
     """Whether chance has a part in what its policy shows."""
     return algorithm == Algorithm.THOMPSON
@@ -132,7 +138,7 @@ def explores(algorithm: str) -> bool:
 def candidates(desk: Desk, opened: OpenPublication, slate: Slate, profile: CustomerProfile) -> list[Candidate]:
     """Every scored candidate of a customer, best first; none where the scores of the run date are not kept."""
     run_date, customer_id = opened.publication.run_date, profile.customer_id
-    live = live_offers(desk, opened.publication.name, run_date)
+    live = live_offers(desk, opened.publication)
     with desk.reading() as connection, explained():
         scored = desk.table(connection, "scored_candidates", [run_date]).filter(
             (ColumnExpression("customer_id") == ConstantExpression(customer_id))
@@ -156,9 +162,9 @@ def candidates(desk: Desk, opened: OpenPublication, slate: Slate, profile: Custo
 
 
 @once(KEPT)
-def live_offers(desk: Desk, publication: str, run_date: date) -> pl.DataFrame:
+def live_offers(desk: Desk, publication: Publication) -> pl.DataFrame:
     """One row per offer of a run date: offer_name, product_name, mechanic, category, validity."""
-    del publication
+    run_date = publication.run_date
     with desk.reading() as connection, explained():
         found: pl.DataFrame = query(
             __package__,
@@ -216,7 +222,7 @@ def preference(offer: ScoredOffer, algorithm: str) -> float:
 def showings(desk: Desk, opened: OpenPublication, customer_id: int, offer_id: int) -> Showings:
     """What the rules know of a customer and an offer at the opening of the run date."""
     run_date = opened.publication.run_date
-    live = live_offers(desk, opened.publication.name, run_date)
+    live = live_offers(desk, opened.publication)
     with desk.reading() as connection, explained():
         shown, redeemed = _events(desk, connection, live, run_date, customer_id)
     known = (pl.col("offer_id") == offer_id) & (pl.col("recorded_date") < run_date)

@@ -9,10 +9,18 @@ from typing import Annotated, Literal, TypeAlias
 import polars as pl
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from metro_assets.dashboard.customer.portrait import portrait
-from metro_assets.dashboard.customer.standing import Candidate, Fate, candidates, counts_money, explores, moves
+from metro_assets.dashboard.customer.standing import (
+    Candidate,
+    Fate,
+    candidates,
+    counts_money,
+    explores,
+    is_chance,
+    moves,
+)
 from metro_assets.dashboard.downloads import csv_file
 from metro_assets.dashboard.reasons import reason_in
 from metro_assets.dashboard.rendering import PageRoute, Visit, Visits
@@ -34,7 +42,7 @@ def _given(value: object) -> object:
 
 CustomerId: TypeAlias = Annotated[int, Path(ge=0, le=2**31 - 1)]
 Morning: TypeAlias = Annotated[date | None, BeforeValidator(_given), Query(alias="date")]
-AlgorithmName: TypeAlias = Annotated[str | None, BeforeValidator(_given), Query(max_length=60)]
+AlgorithmName: TypeAlias = Annotated[Annotated[str, Field(max_length=60)] | None, BeforeValidator(_given), Query()]
 
 
 @router.get("/customers/{customer_id:int}")
@@ -82,6 +90,7 @@ def show(
         left_out_count=len(left_out),
         has_scores=bool(standing),
         counts_money=slate is not None and counts_money(slate.algorithm),
+        is_chance=slate is None or is_chance(slate.algorithm),
         explores=slate is not None and explores(slate.algorithm),
         beside=beside,
         other=other,
@@ -119,6 +128,7 @@ def show_candidates(
         profile=profile,
         slate=slate,
         standing=standing,
+        is_chance=is_chance(slate.algorithm),
         counts_money=counts_money(slate.algorithm),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, Response
 
 from metro_assets.dashboard.customer.receipt import Account, account, passed_over, way_in
-from metro_assets.dashboard.customer.standing import ScoredOffer, candidates, counts_money, explores, showings
+from metro_assets.dashboard.customer.standing import ScoredOffer, candidates, counts_money, is_chance, showings
 from metro_assets.dashboard.downloads import csv_file
 from metro_assets.dashboard.pages.customer import AlgorithmName, CustomerId, Morning
 from metro_assets.dashboard.reasons import reason_in
@@ -44,6 +45,7 @@ def show(
         "offer": offer,
         "reason": reason_in(visit.language, offer.reason) if offer else "",
         "candidate": candidate,
+        "is_chance": is_chance(slate.algorithm),
     }
     if candidate is None:
         return _without_scores(visit, shared)
@@ -55,15 +57,22 @@ def show(
         **shared,
         account=own,
         values={**own.features, **code_words(visit, profile, candidate.offer)},
-        way_in=way_in(candidate, counts_money(slate.algorithm)),
+        learned_from=learned_from(own),
+        way_in=way_in(candidate, slate.algorithm),
         showings=showings(desk, opened, customer_id, offer_id),
         passed_over=passed_over(standing, candidate),
         last=next((one for one in reversed(standing) if one.fate == "CHOSEN"), None),
         counts_money=counts_money(slate.algorithm),
-        explores=explores(slate.algorithm),
         exposures_allowed=desk.settings.selection.maximum_weekly_exposures,
         per_category=desk.settings.selection.maximum_per_category,
     )
+
+
+def learned_from(own: Account) -> tuple[date, date] | None:
+    """First and last day of the impressions behind the model that scored; None where they are not recorded."""
+    windows = own.metadata.get("windows", {}).values()
+    days = [date.fromisoformat(day) for window in windows for day in window]
+    return (min(days), max(days)) if days else None
 
 
 def code_words(visit: Visit, profile: CustomerProfile, offer: ScoredOffer) -> dict[str, str]:

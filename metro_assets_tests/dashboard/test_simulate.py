@@ -75,6 +75,12 @@ def test_an_unchanged_customer_is_the_published_one(desk: Desk, algorithm: str) 
         short = table(desk, "recommendation_shortfalls", by)["reason"].to_list()
         assert [simulation.after.shortfall] == (short or [None])
         assert simulation.is_reproduced
+        # What a scenario is compared with is looked up, and is the same.
+        order = [*again.columns]
+        assert simulation.before.slate.select(order).cast(dict(again.schema)).equals(again)
+        described = simulation.before.candidates
+        assert described.select(candidates.columns).cast(dict(candidates.schema)).equals(candidates)
+        assert (simulation.before.features, simulation.before.shortfall) == (features, simulation.after.shortfall)
         assert {move.kind for move in simulation.moves} <= {Kind.SAME}
 
 

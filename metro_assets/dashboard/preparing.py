@@ -13,6 +13,7 @@ from metro_assets.dashboard.desk import Desk
 from metro_assets.dashboard.explaining import background
 from metro_assets.dashboard.offer_reach import offer_fates, offer_reach
 from metro_assets.dashboard.quality_reading import test_window
+from metro_assets.dashboard.simulation.simulator import everybody_of
 from metro_assets.dashboard.today import prepare_home
 from metro_assets.serving.queries import OpenPublication
 from metro_assets.storage.errors import WarehouseError
@@ -31,12 +32,13 @@ def prepare(desk: Desk, opened: OpenPublication) -> None:
 
 
 def work_out(desk: Desk, opened: OpenPublication) -> None:
-    """What receipts compare with, the test window, then the offers by every algorithm, the champion first."""
+    """What receipts compare with, the test window, what a simulation reads of everybody, then the offers by algorithm."""
     champion = opened.publication.champion
     try:
         live_offers(desk, opened.publication)
         background(desk, opened.publication)
         test_window(desk, opened.publication.run_date)
+        everybody_of(desk, opened.publication)
         for algorithm in sorted(opened.algorithms, key=lambda name: (name != champion, name)):
             if not threading.main_thread().is_alive():
                 return  # the service is going down and waits for this thread

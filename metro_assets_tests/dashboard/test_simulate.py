@@ -75,6 +75,12 @@ def test_an_unchanged_customer_is_the_published_one(desk: Desk, algorithm: str) 
         short = table(desk, "recommendation_shortfalls", by)["reason"].to_list()
         assert [simulation.after.shortfall] == (short or [None])
         assert simulation.is_reproduced
+        # What a scenario is compared with is looked up, and is the same.
+        order = [*again.columns]
+        assert simulation.before.slate.select(order).cast(dict(again.schema)).equals(again)
+        described = simulation.before.candidates
+        assert described.select(candidates.columns).cast(dict(candidates.schema)).equals(candidates)
+        assert (simulation.before.features, simulation.before.shortfall) == (features, simulation.after.shortfall)
         assert {move.kind for move in simulation.moves} <= {Kind.SAME}
 
 
@@ -155,6 +161,23 @@ def test_a_segment_starts_from_a_real_customer_of_it(desk: Desk) -> None:
     assert played.before.features["frequency_orders"]
     with pytest.raises(UnknownCustomerError):
         simulate(desk, Scenario(segment="NOBODY"))
+
+
+def test_a_past_morning_is_played_as_it_was(desk: Desk, customer: int) -> None:
+    earlier = desk.run_dates()[-1]
+    assert earlier < RUN_DATE
+    played = play(desk, customer, date=str(earlier), every=45)
+    assert played.is_reproduced
+    assert played.publication.run_date == earlier
+    assert played.after.features["frequency_orders"] in (2, 3)
+
+
+def test_who_was_not_registered_yet_has_nothing_to_change(desk: Desk, pages: TestClient) -> None:
+    later = table(desk, "customers", f"registered_date >= date '{RUN_DATE}'")["customer_id"].to_list()
+    for customer in later[:1]:
+        played = play(desk, customer, every=5)
+        assert (len(played.after.slate), len(played.after.candidates)) == (0, 0)
+        assert pages.get(f"/simulate?customer={customer}").status_code == 200
 
 
 def test_who_is_unknown_or_cannot_be_scored_is_refused(desk: Desk, customer: int) -> None:

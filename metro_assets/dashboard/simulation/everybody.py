@@ -32,6 +32,19 @@ DATE_TABLES = ("offers", "offer_products", "offer_audience", "offer_features", "
 WINDOW_TABLES = ("orders", "redemptions")
 POPULAR_PRODUCTS = 3
 """Products with which a category is begun that a customer never bought."""
+NEEDLESS_OPTIMIZERS = (
+    "join_order",
+    "statistics_propagation",
+    "column_lifetime",
+    "common_subexpressions",
+    "compressed_materialization",
+    "reorder_filter",
+    "join_filter_pushdown",
+    "build_side_probe_side",
+    "common_subplan",
+    "projection_placement",
+)
+"""Of DuckDB's, where every relation has some hundred rows: without them a morning took a tenth less."""
 _PREFIX = "remembered_"
 """A table in memory may not bear the name of one that a stage's SQL speaks of: it would be taken for it."""
 _FEATURES = "metro_assets.features"
@@ -81,9 +94,24 @@ class Opening:
 
 def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everybody:
     """Everybody at the opening of a run date; raises WarehouseError where a table of the morning is missing."""
-    connection = warehouse.connection()
-    connection.execute("set enable_progress_bar = false")
+    database = warehouse.connection()
+    # On a cursor of its own: what is stored in passing, of all customers, goes with it.
+    with database.cursor() as connection:
+        connection.execute("set enable_progress_bar = false")
+        everybody = _read(warehouse, connection, database, run_date, settings)
+    # One customer has few rows: a second thread, and some of what the optimizer tries, cost more than they save.
+    database.execute("set threads = 1")
+    database.execute(f"set disabled_optimizers = '{','.join(NEEDLESS_OPTIMIZERS)}'")
+    return everybody
 
+
+def _read(
+    warehouse: Warehouse,
+    connection: duckdb.DuckDBPyConnection,
+    database: duckdb.DuckDBPyConnection,
+    run_date: date,
+    settings: Settings,
+) -> Everybody:
     def keep(name: str, rows: Relation, order: str = "") -> Relation:
         ordered = f" order by {order}" if order else ""
         rows.query("rows", f"create table {_PREFIX}{name} as from rows{ordered}")
@@ -136,8 +164,6 @@ def remember(warehouse: Warehouse, run_date: date, settings: Settings) -> Everyb
     kinds = customers.select("segment", "business_type").distinct().order("segment, business_type").pl()
     features = warehouse.read(connection, "customer_features", [run_date])
     typical = query(__package__, "typical", customer_features=features, customers=customers).fetchall()
-    # Relations of one customer are small: a second thread costs more than it does.
-    connection.execute("set threads = 1")
     return Everybody(
-        run_date, settings, warehouse, Assortment(prices, popular), vectors, kinds, dict(typical), connection
+        run_date, settings, warehouse, Assortment(prices, popular), vectors, kinds, dict(typical), database
     )

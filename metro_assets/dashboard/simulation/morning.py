@@ -60,7 +60,7 @@ class Morning:
     """Time of each step."""
 
 
-class _Clock:
+class Clock:
     """Milliseconds since the last look."""
 
     def __init__(self) -> None:
@@ -68,6 +68,7 @@ class _Clock:
         self.found: dict[str, float] = {}
 
     def stop(self, name: str) -> None:
+        """Note the time of a step that ends here."""
         now = perf_counter()
         self.found[name] = (now - self._last) * 1e3
         self._last = now
@@ -75,7 +76,7 @@ class _Clock:
 
 def simulated_morning(everybody: Everybody, history: History, scoring: Scoring) -> Morning:
     """The morning of a customer with this history, scored by one algorithm."""
-    settings, run_date, clock = everybody.settings, everybody.run_date, _Clock()
+    settings, run_date, clock = everybody.settings, everybody.run_date, Clock()
     with everybody.opening() as opening, few_rows_on(opening.cursor):
         customer = opening.rows(history.customer)
         bought = stored(

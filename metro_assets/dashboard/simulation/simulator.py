@@ -16,6 +16,7 @@ from metro_assets.dashboard.simulation.differences import Move, moves
 from metro_assets.dashboard.simulation.everybody import Everybody, remember
 from metro_assets.dashboard.simulation.history import History, read_history
 from metro_assets.dashboard.simulation.morning import Morning, simulated_morning
+from metro_assets.dashboard.simulation.published import published_morning
 from metro_assets.dashboard.simulation.scenario import Scenario
 from metro_assets.dashboard.simulation.scorers import Scoring, load_scoring
 from metro_assets.serving.publish import Publication
@@ -52,15 +53,16 @@ class Simulation:
     customer: Mapping[str, object]
     """The row of `customers` as it is."""
     scoring: Scoring
-    published: pl.DataFrame
-    """The slate that was published."""
     before: Morning
+    """As it was published."""
     after: Morning
+    """Computed by the scenario."""
     habits: Habits
     """As they are."""
     new_habits: Habits
     moves: list[Move]
     milliseconds: float
+    """From the changed history to what moved: what belongs to everybody and the customer as they are were there."""
 
     @property
     def after_segment(self) -> str:
@@ -69,8 +71,10 @@ class Simulation:
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether the unchanged customer gets what was published, offer by offer."""
-        again, published = self.before.slate, self.published
+        """Whether an unchanged customer gets what was published, offer by offer; True where something is changed."""
+        again, published = self.after.slate, self.before.slate
+        if not self.scenario.is_unchanged:
+            return True
         if not again["offer_id"].equals(published["offer_id"]):
             return False
         return bool(((again["score"] - published["score"]).abs() <= SAME_SCORE).all())
@@ -99,23 +103,22 @@ def simulate(desk: Desk, scenario: Scenario) -> Simulation:
     ------
     UnknownCustomerError, CannotScoreError, PublicationError, WarehouseError.
     """
-    started = perf_counter()
     opened = desk.opened(scenario.date)
     publication = opened.publication
     everybody = everybody_of(desk, publication)
     history = history_of(desk, publication, start_of(everybody, opened, scenario))
     algorithm = scenario.algorithm or publication.champion
     scoring = scoring_of(desk, publication, algorithm)
-    before, published = morning_of(desk, publication, history.customer_id, algorithm)
+    before = published_of(desk, publication, history.customer_id, algorithm)
     settings, run_date = desk.settings, publication.run_date
+    started = perf_counter()
     new = changed(history, scenario, everybody.assortment, run_date, settings.features.window_days, settings.seed)
-    after = before if scenario.is_unchanged else simulated_morning(everybody, new, scoring)
+    after = simulated_morning(everybody, new, scoring)
     return Simulation(
         scenario=scenario,
         publication=publication,
         customer=history.customer.row(0, named=True),
         scoring=scoring,
-        published=published,
         before=before,
         after=after,
         habits=habits_of(history, before, everybody, settings.features.window_days),
@@ -151,16 +154,13 @@ def history_of(desk: Desk, publication: Publication, customer_id: int) -> Histor
 
 
 @once(KEPT_CUSTOMERS)
-def morning_of(desk: Desk, publication: Publication, customer_id: int, algorithm: str) -> tuple[Morning, pl.DataFrame]:
-    """The customer's morning as it was, computed anew, and the slate that was published."""
+def published_of(desk: Desk, publication: Publication, customer_id: int, algorithm: str) -> Morning:
+    """The customer's morning as it was published by an algorithm."""
     everybody = everybody_of(desk, publication)
     history = history_of(desk, publication, customer_id)
-    morning = simulated_morning(everybody, history, scoring_of(desk, publication, algorithm))
-    own = duckdb.ColumnExpression("customer_id") == duckdb.ConstantExpression(customer_id)
-    by = duckdb.ColumnExpression("algorithm") == duckdb.ConstantExpression(algorithm)
+    scoring = scoring_of(desk, publication, algorithm)
     with desk.reading() as connection, explained():
-        rows = desk.table(connection, "recommendations", [publication.run_date])
-        return morning, rows.filter(own & by).order("rank").pl()
+        return published_morning(everybody, connection, history, scoring)
 
 
 def habits_of(history: History, morning: Morning, everybody: Everybody, window_days: int) -> Habits:

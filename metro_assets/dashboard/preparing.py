@@ -32,7 +32,7 @@ def prepare(desk: Desk, opened: OpenPublication) -> None:
 
 
 def work_out(desk: Desk, opened: OpenPublication) -> None:
-    """What receipts compare with, the test window, what a simulation reads of everybody, then the offers by algorithm."""
+    """What receipts and simulations compare with, the test window, then the offers by every algorithm."""
     champion = opened.publication.champion
     try:
         live_offers(desk, opened.publication)

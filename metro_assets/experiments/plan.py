@@ -22,7 +22,17 @@ ALWAYS = (CONTROL, RANDOM, ORACLE)
 NOT_PLAYED = {Algorithm.SASREC}
 """Reads what a network of purchase sequences says, and the twin fits none."""
 PLAN_FILE = "experiment.json"
-_BOUND_SECTIONS = {"sizes", "features", "candidates", "ranking", "selection", "experiments"}
+_BOUND_SECTIONS = {
+    "sizes",
+    "features",
+    "candidates",
+    "embeddings",
+    "sequences",
+    "ranking",
+    "uplift",
+    "selection",
+    "experiments",
+}
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ class Player:
         if self.policy == ORACLE:
             return true_margins(Truth(self.world, plan.settings.experiments.oracle_horizon_days))
         scorer = scorer_of(opening, Algorithm(self.policy), self.models, plan.settings, self.seed, plan.start)
-        return scored_by(self.policy, scorer, plan.settings)
+        return scored_by(self.policy, scorer, plan.settings, self.models)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

@@ -9,11 +9,11 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
     embeddings   product2vec, product_vectors, customer_vectors
     candidates   candidate_pool
     sequences    next_item_model, next_item_scores, next_item_examples
-    ranking      bandit_posterior; <algorithm>_ranker of each algorithm; champion, scored_candidates
+    ranking      bandit_posterior, sampled_examples; <algorithm>_ranker of each algorithm; champion, scored_candidates
     selection    recommendations, recommendation_shortfalls
     serving      published_recommendations
     monitoring   drift_log, pipeline_runs
-    evaluation   evaluation_metrics, policy_estimates, promotion_gates
+    evaluation   evaluation_metrics, policy_estimates, point_in_time_canaries, promotion_gates
 
 Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `draws` (chance by
 hash), `storage` (tables and models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster

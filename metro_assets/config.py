@@ -369,6 +369,21 @@ class Gate(Section):
     minimum_segment_customers: int = Field(30, ge=2, description="customers below which a segment is not judged alone")
 
 
+class Canary(Section):
+    """Events from the run date on, made up and large, which may move nothing that is derived for it."""
+
+    customers: int = Field(200, ge=1, description="customers whose rows are made again, drawn by hash")
+    days_after: int = Field(7, ge=0, description="days after the run date on which events are made up")
+    late_days: tuple[int, ...] = Field(
+        (1, 7, 30), description="days before the run date of events that become known on it"
+    )
+    quantity: float = Field(1_000.0, gt=0, le=100_000, description="units of a line that is made up")
+    amount_ron: float = Field(100_000.0, gt=0, le=1_000_000, description="RON of a line, an order, a discount")
+    tolerance: float = Field(
+        1e-5, ge=0, description="difference, relative above 1, by which a number that is computed again may differ"
+    )
+
+
 class Monitoring(Section):
     """Drift."""
 
@@ -440,6 +455,7 @@ class Settings(BaseSettings):
     selection: Selection = Field(default_factory=Selection, description="the ten offers")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="offline metrics")
     gate: Gate = Field(default_factory=Gate, description="champion and challenger")
+    canary: Canary = Field(default_factory=Canary, description="whether the future moves what is derived")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")
     files: Files = Field(default_factory=Files, description="a company's own files")

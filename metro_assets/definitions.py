@@ -13,9 +13,11 @@ import metro_assets.sequences.assets
 import metro_assets.serving.assets
 import metro_assets.sources.assets
 from metro_assets.config import load_settings
+from metro_assets.features.daily import features_again
 from metro_assets.orchestration.jobs import JOBS, every_morning
 from metro_assets.orchestration.resources import resources
 from metro_assets.ranking.fitting import stored_references, stored_scores
+from metro_assets.sequences.again import sequences_again
 
 STAGES = {
     "sources": metro_assets.sources.assets,
@@ -39,6 +41,11 @@ defs = dg.Definitions(
     asset_checks=[check for module in STAGES.values() for check in dg.load_asset_checks_from_modules([module])],
     jobs=list(JOBS),
     schedules=[every_morning],
-    resources={**resources(settings), "scorer": stored_scores, "references": stored_references},
+    resources={
+        **resources(settings),
+        "scorer": stored_scores,
+        "references": stored_references,
+        "stages_again": (features_again, sequences_again),
+    },
     executor=dg.in_process_executor,
 )

@@ -63,7 +63,9 @@ def allowed(path: Path) -> set[str]:
         return {*WORDS, *STAGES, "storage", "studies", "orchestration"}
     if room == "experiments":
         return {*WORDS, *STAGES, "storage", "experiments"}
-    return {*WORDS, *STAGES, "storage", "orchestration", "cli", "definitions", "experiments"}
+    if room == "dashboard":
+        return {*WORDS, *STAGES, "storage", "dashboard"}
+    return {*WORDS, *STAGES, "storage", "orchestration", "cli", "definitions", "experiments", "dashboard"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -91,13 +93,23 @@ def test_the_truth_is_behind_a_wall() -> None:
         for path in modules()
         if "oracle" in path.read_text(encoding="utf-8").lower() and "sources" not in path.parts
     }
-    assert users <= {"evaluation", "orchestration", "vocabulary.py", "cli", "studies", "experiments", "config.py"}
+    assert users <= {
+        "evaluation",
+        "orchestration",
+        "vocabulary.py",
+        "cli",
+        "studies",
+        "experiments",
+        "dashboard",
+        "config.py",
+    }
 
 
-def test_nothing_of_the_pipeline_knows_the_twin() -> None:
+@pytest.mark.parametrize("room", ["experiments", "dashboard"])
+def test_nothing_of_the_pipeline_knows_the_twin_or_the_pages(room: str) -> None:
     importers = {
         path.relative_to(ROOT).parts[0]
         for path in modules()
-        if any(name.startswith("metro_assets.experiments") for name in imports(path))
+        if any(name.startswith(f"metro_assets.{room}") for name in imports(path))
     }
-    assert importers == {"cli", "experiments"}
+    assert importers == {"cli", room}

@@ -39,11 +39,13 @@ ONE_DATE = MODELS | {
     "customer_vectors",
     "bandit_posterior",
     "next_item_scores",
+    "sampled_examples",
     "next_item_examples",
     "holdout_scores",
     "scored_candidates",
     "drift_log",
     "evaluation_metrics",
+    "point_in_time_canaries",
     "promotion_gates",
     "policy_estimates",
     "pipeline_runs",
@@ -89,10 +91,12 @@ STATE_WINDOWS = {
     "wide_deep_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "thompson_ranker": {"training_examples": (-61, 0), "offers": (-61, 0), "offer_products": (-61, 0)},
     "sasrec_ranker": {"training_examples": (-61, 0)},
+    "sampled_examples": {"training_examples": (-61, 0)},
     "next_item_examples": {"training_examples": (-61, -6), "offer_products": (-62, -7)},
     "policy_estimates": {"recommendations": (-13, -7)},
     "drift_log": {"training_examples": (-13, 0)},
-    "promotion_gates": {"holdout_scores": (-6, 0)},
+    "point_in_time_canaries": {"offers": (-90, 0)},
+    "promotion_gates": {"holdout_scores": (-6, 0), "point_in_time_canaries": (-6, 0)},
 }
 """Upstream tables of state that are not read at the run date alone, in days from it."""
 EVENT_WINDOWS = {
@@ -121,9 +125,16 @@ EVENT_WINDOWS = {
     "bandit_posterior": {"redemptions": (-62, -1)},
     "thompson_ranker": {"redemptions": (-62, -1)},
     "sasrec_ranker": {"redemptions": (-62, -1)},
+    "sampled_examples": {"redemptions": (-62, -1)},
     "next_item_model": {"order_items": (-62 - 90, -63)},
     "next_item_scores": {"order_items": (-90, -1)},
     "next_item_examples": {"order_items": (-62 - 90, -8)},
+    "point_in_time_canaries": {
+        "orders": (-90, -1),
+        "order_items": (-90, -1),
+        "impressions": (-90, -1),
+        "redemptions": (-90, -1),
+    },
     "policy_estimates": {"assignments": (-13, -7), "impressions": (-13, -7), "redemptions": (-13, -1)},
     "recommendations": {"impressions": (-6, -1), "redemptions": (-60, -1), "web_visits": (-7, -1)},
     "recommendation_shortfalls": {"impressions": (-6, -1), "redemptions": (-60, -1)},
@@ -309,6 +320,7 @@ def test_only_tables_that_may_be_empty_are_not_checked_for_rows() -> None:
         "candidate_margins",
         "bandit_posterior",
         "next_item_scores",
+        "sampled_examples",
         "next_item_examples",
         "recommendation_shortfalls",
         "promotion_gates",
@@ -329,6 +341,7 @@ def test_opinions_warn_and_promises_block() -> None:
         ("champion", "is_not_too_good"),
         ("champion", "all_are_fitted"),
         ("drift_log", "drift_is_not_significant"),
+        ("point_in_time_canaries", "nothing_moved"),
     }
 
 

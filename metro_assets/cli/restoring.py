@@ -10,10 +10,17 @@ from metro_assets.vocabulary import RANKER_SUFFIX
 
 
 def restore_champion(settings: Settings) -> str:
-    """Put the previous champion in force, pinned, and serve its algorithm's order; returns what was done."""
-    champion = ModelStore(settings.warehouse).rollback()
+    """Put the previous champion in force, pinned, and serve its algorithm's order; returns what was done.
+
+    Of a champion that was promoted, the previous one is who was served before its promotion.
+    """
+    models = ModelStore(settings.warehouse)
+    standing, champion = models.champion(), models.rollback()
     algorithm = champion.version.name.removesuffix(RANKER_SUFFIX)
     done = f"champion: {champion.version.name} of {champion.version.run_date}, kept until `metro rollback --release`"
+    if standing and standing.is_promoted and standing.version.name != champion.version.name:
+        promoted = standing.version.name.removesuffix(RANKER_SUFFIX)
+        done += f"; {algorithm} was served before {promoted} was promoted"
     return serve_order_of(settings, algorithm, done)
 
 

@@ -228,7 +228,8 @@ def rollback(
 ) -> None:
     """Put the previous champion back and keep it until it is released.
 
-    If it is of another algorithm, that algorithm's order is served at once; the next run scores with its coefficients.
+    After a promotion that is who was served before it. If it is of another algorithm, that algorithm's order is served
+    at once; the next run scores with its coefficients.
 
     Examples: `metro rollback` · `metro rollback --release` · `metro rollback --publication`
     """
@@ -326,7 +327,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     warehouse: Warehouse = None,
 ) -> None:
-    """Serve the published recommendations over REST until ctrl-C; documentation at /docs.
+    """Serve the dashboard and REST over the published recommendations until ctrl-C; REST's documentation at /docs.
 
     It follows every new publication by itself and never waits for a run. Keys: METRO_API_KEYS=name:key,name:key
 
@@ -334,12 +335,16 @@ def serve(
     `METRO_API_KEYS=crm:$(openssl rand -hex 32) metro serve --host 0.0.0.0`
     """
     from metro_assets.cli.ports import refuse_taken
+    from metro_assets.dashboard.app import add_pages
     from metro_assets.serving.rest.server import serve as serve_api
 
     settings = settle(warehouse)
     refuse_taken(host, port)
-    console.print(f"REST on [bold]http://{host}:{port}[/], documentation at /docs; ctrl-C stops it", highlight=False)
-    serve_api(settings, host, port)
+    console.print(
+        f"Dashboard on [bold]http://{host}:{port}[/], REST under /v1 with its documentation at /docs; ctrl-C stops it",
+        highlight=False,
+    )
+    serve_api(settings, host, port, add_pages)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The metrics of the run date: the fits' hold-out, and what was served a horizon ago."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from metro_assets.config import Settings, load_settings
 from metro_assets.evaluation import pictures
+from metro_assets.evaluation.canary import MakesAgain, canary_objections, canary_rows
 from metro_assets.evaluation.gate import gate_row, gates, newest_of_both, paired_evidence, twin_evidence
 from metro_assets.evaluation.oracle import Oracle
 from metro_assets.evaluation.protocols import judge_pool, judge_shown
@@ -18,13 +19,19 @@ from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import table_asset
+from metro_assets.storage.contract import contract
 from metro_assets.storage.models import ModelStore
+from metro_assets.storage.tables import Warehouse
 from metro_assets.vocabulary import RANKER_SUFFIX
 
 SETTINGS = load_settings()
 SERVED = -SETTINGS.evaluation.horizon_days
 OLDEST_RANDOM = SERVED - SETTINGS.evaluation.off_policy_days + 1
 OLDEST_SHOWN = -(SETTINGS.ranking.label_horizon_days + SETTINGS.ranking.test_days)
+WINDOW = SETTINGS.features.window_days
+RECENT = -SETTINGS.ranking.refit_days + 1
+MADE_AGAIN = ("customer_products", "customer_features", "offer_features", "interaction_features", "next_item_scores")
+"""The derived tables that read events; every other is made of these."""
 
 
 @table_asset(
@@ -88,13 +95,65 @@ def evaluation_metrics(
 
 
 @table_asset(
-    ins={"holdout_scores": days(-SETTINGS.ranking.refit_days + 1, 0, may_be_missing=True)},
+    ins={
+        "customers": dg.AssetIn(),
+        "products": dg.AssetIn(),
+        "offers": days(-WINDOW, 0),
+        "offer_products": days(0, 0),
+        "daily_prices": days(0, 0),
+        "orders": days(-WINDOW, -1),
+        "order_items": days(-max(WINDOW, SETTINGS.sequences.history_days), -1),
+        "impressions": days(-WINDOW, -1),
+        "redemptions": days(-WINDOW, -1),
+        "candidate_pool": days(0, 0),
+        **{table: days(0, 0) for table in MADE_AGAIN},
+    },
+    takes_range=False,
+)
+def point_in_time_canaries(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+    stages_again: dg.ResourceParam[Sequence[MakesAgain]],
+    **tables: duckdb.DuckDBPyRelation,
+) -> pl.DataFrame:
+    """Made again by the stages' own functions; what differs has read what its run date could not know."""
+    run_date = date.fromisoformat(context.partition_key)
+    keys = {name: contract(name).key for name in tables}
+    return canary_rows(tables, keys, stages_again, run_date, settings, models)
+
+
+@dg.asset_check(
+    asset="point_in_time_canaries", description="no derived value moves with what is known from the run date on"
+)
+def nothing_moved(
+    context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.AssetCheckResult:
+    """A warning that names what moved; until it is clean again `promotion_gates` lets nobody through."""
+    run_date = date.fromisoformat(context.op_execution_context.partition_key)
+    with warehouse.connection() as connection:
+        canaries = warehouse.read(connection, "point_in_time_canaries", [run_date]).pl()
+    against = canary_objections(canaries, run_date)
+    return dg.AssetCheckResult(
+        passed=not against,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(against) or "nothing moved",
+        metadata={"values": int(canaries["value_count"].sum()), "moved": int(canaries["moved_count"].sum())},
+    )
+
+
+@table_asset(
+    ins={
+        "holdout_scores": days(RECENT, 0, may_be_missing=True),
+        "point_in_time_canaries": days(RECENT, 0, may_be_missing=True),
+    },
     deps=["champion"],
     takes_range=False,
 )
 def promotion_gates(
     context: dg.AssetExecutionContext,
     holdout_scores: duckdb.DuckDBPyRelation,
+    point_in_time_canaries: pl.DataFrame,
     customers: duckdb.DuckDBPyRelation,
     settings: dg.ResourceParam[Settings],
     models: dg.ResourceParam[ModelStore],
@@ -123,7 +182,8 @@ def promotion_gates(
             settings.seed,
         )
         twin = twin_evidence(experiments, served, algorithm)
-        rows.append(gate_row(algorithm, served, fitted, evidence, twin, settings.gate))
+        leaks = canary_objections(point_in_time_canaries, fitted or run_date)
+        rows.append(gate_row(algorithm, served, fitted, evidence, twin, leaks, settings.gate))
     return gates(rows)
 
 
@@ -157,6 +217,7 @@ def policy_estimates(
 
 
 evaluation_checks = [
+    contract_checks("point_in_time_canaries"),
     contract_checks("promotion_gates", may_be_empty=True),
     contract_checks("evaluation_metrics", may_be_empty=SETTINGS.ranking.without_model == "retrieval"),
     contract_checks("policy_estimates", may_be_empty=True),

@@ -114,17 +114,20 @@ def paired_evidence(
     )
 
 
-def objections(evidence: Evidence | None, twin: Mapping[str, float] | None, gate: Gate) -> list[str]:
+def objections(
+    evidence: Evidence | None, twin: Mapping[str, float] | None, leaks: Sequence[str], gate: Gate
+) -> list[str]:
     """Why the challenger may not be served by default, in words; none: it passes.
 
     Parameters
     ----------
     twin : difference, lower and upper of the incremental margin against the champion in closed loop, RON; None: no
         experiment had both, and nothing follows. It judges alone where the challenger does not order by redemptions.
+    leaks : what the canaries say against what was learned (`canary_objections`).
     """
     if evidence is None and twin is None:
-        return ["no list of the test window was scored by both, and no experiment played both"]
-    return [*_lists_against(evidence, gate), *_money_against(twin)]
+        return ["no list of the test window was scored by both, and no experiment played both", *leaks]
+    return [*_lists_against(evidence, gate), *_money_against(twin), *leaks]
 
 
 def _lists_against(evidence: Evidence | None, gate: Gate) -> list[str]:
@@ -189,10 +192,11 @@ def gate_row(
     judged_date: date | None,
     evidence: Evidence | None,
     twin: Mapping[str, float] | None,
+    leaks: Sequence[str],
     gate: Gate,
 ) -> dict[str, Any]:
     """One row of `promotion_gates`."""
-    found = objections(evidence, twin, gate)
+    found = objections(evidence, twin, leaks, gate)
     told = {} if evidence is None else asdict(evidence)
     return {
         "algorithm": challenger,

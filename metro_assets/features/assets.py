@@ -6,23 +6,15 @@ import dagster as dg
 import polars as pl
 
 from metro_assets.config import Settings, load_settings
-from metro_assets.features.customers import (
-    features_of_customers,
-    moments_of_day,
-    purchases_by_product,
-    spend_at,
-)
+from metro_assets.features.customers import moments_of_day, purchases_by_product
+from metro_assets.features.daily import customer_features_on, interaction_features_on, offer_features_on
 from metro_assets.features.margins import margins_of_pairs
-from metro_assets.features.offers import features_of_offers
-from metro_assets.features.pairs import features_of_pairs, sums_at
 from metro_assets.features.training import History, Served, examples, examples_as_served
 from metro_assets.features.uplift import Trial, uplift_examples_of
-from metro_assets.features.windows import known_before
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.partitions import days, run_dates
 from metro_assets.orchestration.tables import table_asset
-from metro_assets.sql import Relation, dated, on_date, query, union
-from metro_assets.vocabulary import CUSTOMER_FEATURES, FURTHER_INTERACTION_FEATURES, INTERACTION_FEATURES
+from metro_assets.sql import Relation, dated, on_date, union
 
 WINDOW = load_settings().features.window_days
 SERVED_TABLES = ("customer_products", "customer_features", "offer_features")
@@ -54,13 +46,15 @@ def customer_features(
     settings: dg.ResourceParam[Settings],
 ) -> Relation:
     """The formulas are those of the training examples (docs/features.md)."""
-    parts = []
-    for run_date in run_dates(context):
-        moments = moments_of_day(customers, run_date, settings.features)
-        spend = spend_at(on_date(customer_products, run_date), products, run_date)
-        features = features_of_customers(moments, spend, orders)
-        parts.append(dated(features.select("customer_id", *CUSTOMER_FEATURES), run_date))
-    return union(parts)
+    return union(
+        [
+            dated(
+                customer_features_on(run_date, customers, products, orders, customer_products, settings.features),
+                run_date,
+            )
+            for run_date in run_dates(context)
+        ]
+    )
 
 
 @table_asset(
@@ -86,18 +80,17 @@ def offer_features(
     settings: dg.ResourceParam[Settings],
 ) -> pl.DataFrame:
     """Prices by `metro_assets.pricing`, the till's own arithmetic (docs/features.md)."""
-    features = features_of_offers(
-        union([on_date(offers, run_date) for run_date in run_dates(context)]),
+    return offer_features_on(
+        run_dates(context),
+        products,
         offers,
         offer_products,
         daily_prices,
-        products,
         order_items,
         impressions,
         redemptions,
         settings.features,
     )
-    return features.drop("category", "valid_to_date").rename({"as_of_date": "run_date"})
 
 
 BEFORE_MOMENTS = {
@@ -211,37 +204,27 @@ def interaction_features(
     settings: dg.ResourceParam[Settings],
 ) -> Relation:
     """The formulas are those of the training examples (docs/features.md)."""
-    parts = []
-    for run_date in run_dates(context):
-        moments = moments_of_day(customers, run_date, settings.features)
-        features = features_of_pairs(
-            query(__package__, "candidate_pairs", candidate_pool=on_date(candidate_pool, run_date)),
-            moments,
-            sums_at(
-                run_date,
-                moments,
-                on_date(customer_products, run_date),
-                on_date(offer_products, run_date),
-                products,
-                customers,
-            ),
-            known_before(redemptions, run_date, WINDOW),
-            customers,
-            query(
-                __package__,
-                "described_offers",
-                offers=on_date(offers, run_date),
-                offer_features=on_date(offer_features, run_date),
-            ),
-            settings.features,
-        )
-        parts.append(
+    return union(
+        [
             dated(
-                features.select("customer_id", "offer_id", *INTERACTION_FEATURES, *FURTHER_INTERACTION_FEATURES),
+                interaction_features_on(
+                    run_date,
+                    moments_of_day(customers, run_date, settings.features),
+                    customers,
+                    products,
+                    candidate_pool,
+                    offers,
+                    offer_products,
+                    offer_features,
+                    customer_products,
+                    redemptions,
+                    settings.features,
+                ),
                 run_date,
             )
-        )
-    return union(parts)
+            for run_date in run_dates(context)
+        ]
+    )
 
 
 @table_asset(

@@ -30,6 +30,7 @@ from metro_assets.ranking.examples import (
 from metro_assets.ranking.fitting import (
     choose,
     fit_ranker,
+    impressions_read,
     load_holdout,
     load_scorer,
     no_holdout,
@@ -167,6 +168,27 @@ KINDS = {
 rankers = [_ranker_asset(algorithm, kind) for algorithm, kind in KINDS.items() if algorithm in ALGORITHMS]
 if Algorithm.UPLIFT in ALGORITHMS:
     rankers.append(uplift.uplift_ranker)
+
+
+@table_asset(ins={"training_examples": EXAMPLES, "redemptions": OUTCOMES}, deps=["next_item_model"], takes_range=False)
+def sampled_examples(
+    context: dg.AssetExecutionContext,
+    training_examples: duckdb.DuckDBPyRelation,
+    redemptions: duckdb.DuckDBPyRelation,
+    settings: dg.ResourceParam[Settings],
+    models: dg.ResourceParam[ModelStore],
+) -> pl.DataFrame:
+    """Drawn as the fit will draw them, from the labels that are settled."""
+    run_date = date.fromisoformat(context.partition_key)
+    nothing = pl.DataFrame(schema={"impression_id": pl.Int64})
+    if Algorithm.SASREC not in ALGORITHMS or not models.exists("next_item_model", run_date):
+        return nothing
+    rows = labelled(training_examples, redemptions, run_date, settings.ranking).materialize()
+    if why_unfit(rows, run_date, settings.ranking):
+        return nothing
+    first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0]
+    windows = windows_before(run_date, first_shown, settings.ranking)
+    return impressions_read(Algorithm.SASREC, rows, windows, run_date, settings.ranking, settings.seed)
 
 
 @table_asset(
@@ -373,6 +395,7 @@ def _attempted(algorithm: Algorithm, context: dg.AssetExecutionContext, work: Ca
 
 
 ranking_checks = [
+    contract_checks("sampled_examples", may_be_empty=True),
     contract_checks("bandit_posterior", may_be_empty=True),
     contract_checks("holdout_scores", may_be_empty=MAY_BE_UNFIT),
     contract_checks("scored_candidates"),

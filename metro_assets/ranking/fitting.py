@@ -11,7 +11,7 @@ from functools import partial
 from importlib.metadata import version
 from io import BytesIO
 from pkgutil import resolve_name
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -110,17 +110,15 @@ def fit_ranker(
     """
     kind = ranker_class(algorithm)
     own_seed = partition_seed(seed, algorithm, run_date)
-    load = partial(load_examples, labelled_rows, feature_names=kind.feature_names)
-    train = load(windows.train, own_seed, settings.maximum_rows, is_balanced=True)
+    draws = _draws(algorithm, windows, run_date, settings, seed)
+    load = partial(_drawn, labelled_rows, feature_names=kind.feature_names)
+    train = load(draws["train"])
     if not len(train):
         raise NotEnoughHistoryError(
             f"nothing was shown from {windows.train[0]} to {windows.train[1]}, the window to train on; "
             "ingest impressions of those days or choose a later run date"
         )
-    # All algorithms are judged on the same lists.
-    shared_seed = partition_seed(seed, "judged lists", run_date)
-    validation = load(windows.validation, shared_seed, settings.maximum_judged_rows)
-    test = load(windows.test, shared_seed, settings.maximum_judged_rows)
+    validation, test = load(draws["validation"]), load(draws["test"])
     first = kind.fit(train, validation, settings, own_seed, threads)
     raw = {
         name: first.raw_scores(part.features, part.position, threads)
@@ -131,7 +129,7 @@ def fit_ranker(
         name: score(first, calibration, part.features, threads)
         for name, part in (("validation", validation), ("test", test))
     }
-    everything = load(windows.whole, own_seed, settings.maximum_rows, is_balanced=True)
+    everything = load(draws["refit"])
     served = served or first.refit(everything, settings, own_seed, threads)
     metadata: dict[str, Any] = {
         "algorithm": str(algorithm),
@@ -156,6 +154,49 @@ def fit_ranker(
     curve = reliability(test.label, calibration.probability(raw["test"]))
     holdout = _holdout_frame(algorithm, test, at_top["test"])
     return FittedRanker(served, calibration, metadata, curve, references, holdout)
+
+
+def impressions_read(
+    algorithm: Algorithm, labelled_rows: Relation, windows: Windows, run_date: date, settings: Ranking, seed: int
+) -> pl.DataFrame:
+    """`impression_id` of every row that `fit_ranker` reads, ascending."""
+    parts = [
+        _drawn(labelled_rows, draw, feature_names=()).impression_id
+        for draw in _draws(algorithm, windows, run_date, settings, seed).values()
+    ]
+    return pl.DataFrame({"impression_id": np.unique(np.concatenate(parts))})
+
+
+class _Draw(NamedTuple):
+    """What a fit reads of a window: at most so many rows, of lists that the seed draws."""
+
+    window: tuple[date, date]
+    seed: int
+    maximum_rows: int
+    is_balanced: bool
+
+
+def _draws(algorithm: Algorithm, windows: Windows, run_date: date, settings: Ranking, seed: int) -> dict[str, _Draw]:
+    own_seed = partition_seed(seed, algorithm, run_date)
+    # All algorithms are judged on the same lists.
+    shared_seed = partition_seed(seed, "judged lists", run_date)
+    return {
+        "train": _Draw(windows.train, own_seed, settings.maximum_rows, is_balanced=True),
+        "validation": _Draw(windows.validation, shared_seed, settings.maximum_judged_rows, is_balanced=False),
+        "test": _Draw(windows.test, shared_seed, settings.maximum_judged_rows, is_balanced=False),
+        "refit": _Draw(windows.whole, own_seed, settings.maximum_rows, is_balanced=True),
+    }
+
+
+def _drawn(labelled_rows: Relation, draw: _Draw, feature_names: tuple[str, ...]) -> Examples:
+    return load_examples(
+        labelled_rows,
+        draw.window,
+        draw.seed,
+        draw.maximum_rows,
+        is_balanced=draw.is_balanced,
+        feature_names=feature_names,
+    )
 
 
 def judged(examples: Examples, at_top: npt.NDArray[np.float32], as_shown: npt.NDArray[np.float64]) -> dict[str, float]:

@@ -11,14 +11,14 @@ from metro_assets.orchestration.failing import RETRY, fails_at_once
 from metro_assets.orchestration.partitions import daily, days
 from metro_assets.orchestration.plots import picture
 from metro_assets.orchestration.tables import ONE_DATE_A_RUN, OWNERS, code_version, table_asset
+from metro_assets.sequences.again import MODEL, files_in_force
 from metro_assets.sequences.baskets import baskets_to_learn_from
 from metro_assets.sequences.pictures import draw_curve
-from metro_assets.sql import Relation
+from metro_assets.sql import Relation, query
 from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import NEXT_ITEM_FEATURE, Algorithm
 
 SETTINGS = load_settings()
-MODEL = "next_item_model"
 SCORE = NEXT_ITEM_FEATURE
 IS_ON = Algorithm.SASREC in SETTINGS.ranking.algorithms
 OFF = "sasrec is not among the algorithms, or PyTorch is not installed"
@@ -91,10 +91,8 @@ def next_item_scores(
     from metro_assets.sequences.scoring import score_candidates
 
     run_date = date.fromisoformat(context.partition_key)
-    oldest = run_date - timedelta(days=settings.ranking.stale_days - 1)
-    version = models.newest(MODEL, oldest, run_date)
     return score_candidates(
-        models.load(MODEL, version.run_date) if version else None,
+        files_in_force(models, run_date, settings),
         candidate_pool,
         offer_products,
         order_items,
@@ -108,6 +106,7 @@ def next_item_scores(
 @table_asset(
     ins={
         "training_examples": days(-OLDEST + 1, -HORIZON + 1),
+        "sampled_examples": days(0, 0),
         "offer_products": days(-OLDEST, -HORIZON),
         "order_items": days(-OLDEST - HISTORY, -HORIZON - 1),
     },
@@ -118,6 +117,7 @@ def next_item_scores(
 def next_item_examples(
     context: dg.AssetExecutionContext,
     training_examples: Relation,
+    sampled_examples: Relation,
     offer_products: Relation,
     customers: Relation,
     order_items: Relation,
@@ -134,7 +134,7 @@ def next_item_examples(
 
     return score_examples(
         models.load(MODEL, run_date),
-        training_examples,
+        query(__package__, "impressions", training_examples=training_examples, sampled_examples=sampled_examples),
         offer_products,
         order_items,
         customers,

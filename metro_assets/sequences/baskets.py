@@ -46,8 +46,12 @@ class Baskets:
 
     def coded(self, catalogue: Integers) -> Self:
         """The baskets with places in the ascending catalogue for products; what it does not hold is left out."""
-        place = np.searchsorted(catalogue, self.product)
-        is_known = catalogue[np.minimum(place, len(catalogue) - 1)] == self.product if len(catalogue) else place < 0
+        # A table of places: looking up a hundred million lines by halving took ten times as long.
+        most = max(catalogue.max(initial=-1), self.product.max(initial=-1))
+        places = np.full(most + 1, -1, dtype=np.int64)
+        places[catalogue] = np.arange(len(catalogue))
+        place = places[self.product]
+        is_known = place >= 0
         kept = np.bincount(self.basket_of_line[is_known], minlength=len(self))
         return replace(self, line_start=_starts(kept), product=place[is_known])
 

@@ -314,13 +314,18 @@ def tokens_of(coded: Baskets, places: Integers) -> Tokens:
     )
 
 
-def next_item_log_probabilities(network: BasketNetwork, coded: Baskets, places: Integers, moment: Integers) -> Tensor:
-    """Of each customer's next line being each product, on a morning, `moment` [customers]: [customers, products]."""
+def next_item_log_probabilities(
+    network: BasketNetwork, coded: Baskets, places: Integers, moment: Integers, products: Integers | None = None
+) -> Tensor:
+    """Of each customer's next line being each product, on a morning, `moment` [customers]: [customers, products].
+
+    `products` are places in the catalogue; all where none are asked for.
+    """
     places = places[:, (places >= 0).any(axis=0)]
     tokens = tokens_of(coded, places)
     asked = torch.from_numpy(moment)
     if isinstance(network, SASRec):
-        reading = network(tokens, asked[:, None].expand(-1, places.shape[1]))
+        reading = network(tokens, asked[:, None].expand(-1, places.shape[1]), only_newest=True)
     else:
         ahead = torch.ones(len(places), 1, dtype=torch.bool)
         reading = network(
@@ -329,16 +334,20 @@ def next_item_log_probabilities(network: BasketNetwork, coded: Baskets, places: 
                 day=torch.cat([tokens.day, asked[:, None]], dim=1),
             ),
             torch.cat([torch.zeros_like(tokens.is_present), ahead], dim=1),
+            only_newest=True,
         )
     shape = (len(places), network.product.num_embeddings)
     cell = tokens.row * shape[1] + tokens.product
     day = tokens.day.to(torch.float32)
-    purchases = torch.zeros(shape).view(-1).index_add(0, cell, reading.repeat_weights[tokens.row, -1, tokens.step])
     count = torch.zeros(shape).view(-1).index_add(0, cell, torch.ones(len(cell)))
+    purchases = torch.zeros(shape).view(-1).index_add(0, cell, reading.repeat_weights[tokens.row, -1, tokens.step])
     last = torch.zeros(shape).view(-1).scatter_reduce(0, cell, day[tokens.row, tokens.step], "amax")
-    first = torch.where(tokens.is_present, day, torch.inf).amin(dim=1)[:, None]
-    due = due_bucket(count.view(shape), last.view(shape), first, asked[:, None].to(torch.float32))
-    return network.log_probabilities(reading.outputs[:, -1], purchases.view(shape), due)
+    first = torch.where(tokens.is_present, day, torch.inf).amin(dim=1)
+    bought = count.nonzero()[:, 0]
+    row, product = bought // shape[1], bought % shape[1]
+    due = due_bucket(count[bought], last[bought], first[row], asked[row].to(torch.float32))
+    wanted = torch.arange(shape[1]) if products is None else torch.from_numpy(products)
+    return network.log_probabilities(reading.outputs[:, -1], (row, product), purchases[bought], due, wanted)
 
 
 @dataclass(frozen=True)

@@ -80,32 +80,49 @@ class BasketNetwork(nn.Module):
         vectors[tokens.is_present] = self.before(summed / count.sqrt()[:, None])
         return vectors
 
-    def read(self, vectors: Tensor, may_see: Tensor, may_repeat: Tensor, day: Tensor, moment: Tensor) -> Reading:
+    def read(
+        self, vectors: Tensor, may_see: Tensor, may_repeat: Tensor, day: Tensor, moment: Tensor, only_newest: bool
+    ) -> Reading:
         """Outputs for baskets on the days `moment` [customers, length] of tokens of the days `day`.
 
         `may_see` and `may_repeat` [customers, query, key]: what is attended to, what counts as a purchase before.
+        `only_newest`: of the last query alone, for which the last block need not look at the others.
         """
-        bucket = age_bucket(moment[:, :, None] - day[:, None, :])
+        asked = slice(-1, None) if only_newest else slice(None)
+        early = slice(None) if len(self.blocks) > 1 else asked
+        bucket = age_bucket(moment[:, early, None] - day[:, None, :])
         seen = torch.log1p(may_see.sum(dim=-1, keepdim=True))
         hidden = self.dropout(vectors) + seen * self.count
-        for block in self.blocks:
-            hidden = block(hidden, may_see, bucket)
-        weights = functional.embedding(bucket, self.repeat_age.exp())[..., 0] * may_repeat
+        for place, block in enumerate(self.blocks, 1):
+            queries = asked if place == len(self.blocks) else slice(None)
+            hidden = block(hidden, may_see[:, queries], bucket if queries == early else bucket[:, queries], queries)
+        bucket, moment = bucket if asked == early else bucket[:, asked], moment[:, asked]
+        weights = functional.embedding(bucket, self.repeat_age.exp())[..., 0] * may_repeat[:, asked]
         return Reading(self.after(hidden), weights, moment)
 
-    def log_probabilities(self, outputs: Tensor, purchases: Tensor, due: Tensor) -> Tensor:
-        """Of the next line being each product, [..., products].
+    def log_probabilities(
+        self, outputs: Tensor, bought: tuple[Tensor, Tensor], purchases: Tensor, due: Tensor, products: Tensor
+    ) -> Tensor:
+        """Of the next line being each of some products, [customers, asked products].
 
         A mixture of a choice among all products and one among those bought before, by how often and how long ago.
 
         Parameters
         ----------
-        purchases : sums of the repeat weights over the baskets with the product, [..., products].
-        due : `due_bucket` of each product, [..., products].
+        outputs : [customers, dimension].
+        bought : rows and products of the pairs of a customer and a product bought before, [pairs] each.
+        purchases : sums of the repeat weights over the baskets with the product, [pairs].
+        due : `due_bucket`, [pairs].
+        products : which are asked for; both choices are among all.
         """
-        anew = torch.log_softmax(self.scores(outputs, self.product.weight, self.popularity), dim=-1)
-        again = torch.log_softmax(self.repeat_scores(outputs, self.product.weight, purchases, due), dim=-1)
-        return self.mixed(outputs, anew, again)
+        anew = self.scores(outputs, self.product.weight, self.popularity)
+        again = self.scores(self.repeat_order(outputs), self.product.weight, self.habit(*_never(purchases, due)))
+        again[bought] += self.habit(purchases, due) - self.habit(*_never(purchases, due))
+        return self.mixed(
+            outputs,
+            anew[:, products] - torch.logsumexp(anew, dim=-1, keepdim=True),
+            again[:, products] - torch.logsumexp(again, dim=-1, keepdim=True),
+        )
 
     def scores(self, outputs: Tensor, vectors: Tensor, popularity: Tensor) -> Tensor:
         """Of products to be bought whether or not they were before."""
@@ -113,8 +130,11 @@ class BasketNetwork(nn.Module):
 
     def repeat_scores(self, outputs: Tensor, vectors: Tensor, purchases: Tensor, due: Tensor) -> Tensor:
         """Of products to be bought again."""
-        habit = torch.log(purchases + NEVER) + functional.embedding(due, self.repeat_due)[..., 0]
-        return self.scores(self.repeat_order(outputs), vectors, habit)
+        return self.scores(self.repeat_order(outputs), vectors, self.habit(purchases, due))
+
+    def habit(self, purchases: Tensor, due: Tensor) -> Tensor:
+        """What the purchases before say of a product to be bought again."""
+        return torch.log(purchases + NEVER) + functional.embedding(due, self.repeat_due)[..., 0]
 
     def mixed(self, outputs: Tensor, anew: Tensor, again: Tensor) -> Tensor:
         """Logarithm of the mixture of two choices; their shares are the customer's own."""
@@ -125,11 +145,11 @@ class BasketNetwork(nn.Module):
 class SASRec(BasketNetwork):
     """Each basket sees itself and those before it; its output is for the basket after it."""
 
-    def forward(self, tokens: Tokens, moment: Tensor) -> Reading:
+    def forward(self, tokens: Tokens, moment: Tensor, only_newest: bool = False) -> Reading:
         """Outputs per basket; `moment` [customers, length] are the days for which they foresee the next one."""
         past = _earlier(tokens.day.shape[1]) & tokens.is_present[:, None, :]
         may_see = past | torch.eye(tokens.day.shape[1], dtype=torch.bool)
-        return self.read(self.basket_vectors(tokens), may_see, past, tokens.day, moment)
+        return self.read(self.basket_vectors(tokens), may_see, past, tokens.day, moment, only_newest)
 
 
 class BERT4Rec(BasketNetwork):
@@ -140,13 +160,13 @@ class BERT4Rec(BasketNetwork):
         self.hidden = nn.Parameter(torch.zeros(dimension))
         nn.init.normal_(self.hidden, std=1.0)
 
-    def forward(self, tokens: Tokens, is_hidden: Tensor) -> Reading:
+    def forward(self, tokens: Tokens, is_hidden: Tensor, only_newest: bool = False) -> Reading:
         """Outputs per basket; `is_hidden` [customers, length] are the baskets whose products must not be read."""
         length = tokens.day.shape[1]
         vectors = torch.where(is_hidden[:, :, None], self.hidden, self.basket_vectors(tokens))
         may_see = (tokens.is_present | is_hidden)[:, None, :] | torch.eye(length, dtype=torch.bool)
         may_repeat = (tokens.is_present & ~is_hidden)[:, None, :] & _earlier(length)
-        return self.read(vectors, may_see, may_repeat, tokens.day, tokens.day)
+        return self.read(vectors, may_see, may_repeat, tokens.day, tokens.day, only_newest)
 
 
 def _earlier(length: int) -> Tensor:
@@ -170,19 +190,30 @@ class Block(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, hidden: Tensor, may_see: Tensor, bucket: Tensor) -> Tensor:
-        """Outputs [customers, length, dimension] of as many inputs."""
+    def forward(self, hidden: Tensor, may_see: Tensor, bucket: Tensor, queries: slice) -> Tensor:
+        """Outputs [customers, queries, dimension] of the queries among the inputs [customers, length, dimension].
+
+        Parameters
+        ----------
+        may_see, bucket : [customers, queries, length].
+        """
         customers, length, dimension = hidden.shape
         mixed = self.mixed(self.before_attention(hidden))
         query, key, value = mixed.view(customers, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         step = torch.arange(length)
-        order = (step[:, None] - step[None, :]).clamp(-self.length, self.length) + self.length
+        order = (step[queries, None] - step[None, :]).clamp(-self.length, self.length) + self.length
         bias = self.order_bias[order] + functional.embedding(bucket, self.age_bias)
         bias = bias.masked_fill(~may_see[..., None], float("-inf")).permute(0, 3, 1, 2)
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        hidden = hidden + self.dropout(self.joined(seen.transpose(1, 2).reshape(customers, length, dimension)))
+        seen = functional.scaled_dot_product_attention(query[:, :, queries], key, value, attn_mask=bias)
+        joined = self.joined(seen.transpose(1, 2).reshape(customers, -1, dimension))
+        hidden = hidden[:, queries] + self.dropout(joined)
         added: Tensor = hidden + self.layer(self.before_layer(hidden))
         return added
+
+
+def _never(purchases: Tensor, due: Tensor) -> tuple[Tensor, Tensor]:
+    """Purchases and due bucket of what was never bought."""
+    return purchases.new_zeros(()), due.new_zeros(())
 
 
 def age_bucket(age: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import duckdb
@@ -40,13 +40,21 @@ class OfferSets:
 
 
 def next_item_scores(
-    model: NextItemModel, coded: Baskets, customers: Integers, moment: int, settings: Sequences, threads: int
+    model: NextItemModel,
+    coded: Baskets,
+    customers: Integers,
+    moment: int,
+    settings: Sequences,
+    threads: int,
+    products: Integers | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
     """Log probabilities of the catalogue's products to be a customer's next line after the morning of a day.
 
     Blocks of the ascending customers with [customers of the block, products]. A customer without a known basket gets
-    the popularity of what the network learned from. `coded` are baskets of places in the model's catalogue.
+    the popularity of what the network learned from. `coded` are baskets of places in the model's catalogue, as are
+    `products`, to which the answer is limited.
     """
+    popularity = model.log_popularity if products is None else model.log_popularity[products]
     torch.set_num_threads(threads)
     known, places = newest_baskets(coded, moment, settings.most_baskets)
     row = np.searchsorted(known, customers)
@@ -54,12 +62,12 @@ def next_item_scores(
     for start in range(0, len(customers), settings.customers_per_block):
         block = slice(start, start + settings.customers_per_block)
         is_known = has_history[block]
-        scores = np.tile(model.log_popularity, (len(is_known), 1))
+        scores = np.tile(popularity, (len(is_known), 1))
         if is_known.any():
             own = places[row[block][is_known]]
             with torch.no_grad():
                 scores[is_known] = next_item_log_probabilities(
-                    model.network, coded, own, np.full(len(own), moment)
+                    model.network, coded, own, np.full(len(own), moment), products
                 ).numpy()
         yield block, scores
 
@@ -106,11 +114,13 @@ def scores_of_pairs(
     is_known = np.isin(offer, offers.offer_id)
     order = np.argsort(row, kind="stable")
     scores = np.full(len(customer), np.nan, dtype=np.float32)
-    for block, log_probability in next_item_scores(model, coded, customers, moment, settings, threads):
+    products, place = np.unique(offers.product, return_inverse=True)
+    narrow = replace(offers, product=place)
+    for block, log_probability in next_item_scores(model, coded, customers, moment, settings, threads, products):
         begin, end = np.searchsorted(row[order], [block.start, block.start + len(log_probability)])
         mine = order[begin:end]
         mine = mine[is_known[mine]]
-        scores[mine] = offer_scores(log_probability, offers)[row[mine] - block.start, column[mine]]
+        scores[mine] = offer_scores(log_probability, narrow)[row[mine] - block.start, column[mine]]
     return scores
 
 

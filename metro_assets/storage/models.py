@@ -124,7 +124,8 @@ class ModelStore:
     def promote(self, version: Version, since: date, *, through_gate: bool = False) -> Champion:
         """Put a version in force from a run date on, unless a pinned one is; returns the one in force afterwards.
 
-        The choice of a date before that of the one in force (a backfill of a past date) does not replace it.
+        The choice of a date before that of the one in force (a backfill of a past date) does not replace it. A
+        promotion leaves what the date served until then in the history, so that there is a way back to it.
         """
         self._existing(version)
         with self._lock():
@@ -137,21 +138,27 @@ class ModelStore:
                 "is_promoted": through_gate,
             }
             if not pointer["is_pinned"] and (not history or history[-1]["since"] <= new["since"]):
-                kept = [entry for entry in history if entry["since"] != new["since"]]
-                self._write_pointer([*kept, new][-KEPT_CHAMPIONS:], is_pinned=False)
+                kept = [entry for entry in history if not _takes_the_place_of(new, entry)]
+                self._write_pointer(_trimmed([*kept, new]), is_pinned=False)
         champion = self.champion()
         if champion is None:
             raise WarehouseError(f"{self.root / POINTER} is empty after a promotion; run again")
         return champion
 
     def rollback(self) -> Champion:
-        """Put the previous champion back and pin it; raises WarehouseError where there is none."""
+        """Put the previous champion back and pin it; raises WarehouseError where there is none.
+
+        Of a champion that was promoted it is the one before its promotion, however many days that served; else the one
+        of the day before.
+        """
         with self._lock():
-            history = [entry for entry in self._pointer()["history"] if self._folder(_version(entry)).exists()]
-            if len(history) < 2:
+            earlier = _earlier(self._pointer()["history"])
+            while earlier and not self._is_whole(_version(earlier[-1])):
+                earlier = earlier[:-1]
+            if not earlier:
                 raise WarehouseError("there is no previous champion to go back to; `metro models` lists the versions")
-            self._write_pointer(history[:-1], is_pinned=True)
-        return Champion(_version(history[-2]), True, bool(history[-2].get("is_promoted")))
+            self._write_pointer(earlier, is_pinned=True)
+        return _champion(earlier[-1], {"is_pinned": True})
 
     def unpin(self) -> None:
         """Let the next day's choice move the pointer again."""
@@ -194,6 +201,30 @@ class ModelStore:
     def _lock(self) -> FileLock:
         self.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.root / ".lock", timeout=60)
+
+
+def _takes_the_place_of(new: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether a choice of the pointer's history is made again: of the same date, and not what a promotion replaces."""
+    return bool(entry["since"] == new["since"] and (not new["is_promoted"] or entry["name"] == new["name"]))
+
+
+def _earlier(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The history before the choice in force; where that is a promoted algorithm's, before its promotion."""
+    *earlier, standing = history or [{}]
+    while standing.get("is_promoted") and earlier and _is_promoted_as(earlier[-1], standing):
+        earlier = earlier[:-1]
+    return earlier
+
+
+def _is_promoted_as(entry: Mapping[str, Any], standing: Mapping[str, Any]) -> bool:
+    return bool(entry.get("is_promoted") and entry["name"] == standing["name"])
+
+
+def _trimmed(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The newest entries; the first of them is the way back, should they all be of one promotion."""
+    newest, before = history[-KEPT_CHAMPIONS:], _earlier(history)
+    is_cut = len(history) - len(before) >= len(newest)
+    return [before[-1], *newest[1:]] if before and is_cut else newest
 
 
 def _champion(entry: Mapping[str, Any], pointer: Mapping[str, Any]) -> Champion:

@@ -494,12 +494,18 @@ create table next_item_scores (
 comment on table next_item_scores is 'One row is a candidate with what the network of purchase sequences says of it at the opening of the run date.';
 comment on column next_item_scores.next_item_score is 'log probability that the customer''s next line is one of the offer''s products, as the network foresees it; null: it knows none of them';
 
+create table sampled_examples (
+    run_date date not null,
+    impression_id bigint primary key
+);
+comment on table sampled_examples is 'One row is an impression that the fit of the sasrec ranker reads, so that the network of purchase sequences has to score no others; no rows on run dates on which the network is not fitted.';
+
 create table next_item_examples (
     run_date date not null,
     impression_id bigint primary key,
     next_item_score float check (next_item_score <= 0.001)
 );
-comment on table next_item_examples is 'One row is an impression that rankers of the run date learn from, with the score of the network of purchase sequences from what was known when it was shown; no rows on run dates on which the network is not fitted.';
+comment on table next_item_examples is 'One row is an impression of sampled_examples, with the score of the network of purchase sequences from what was known when it was shown; no rows on run dates on which the network is not fitted.';
 comment on column next_item_examples.next_item_score is 'as in next_item_scores, as of the day of the impression; null: the network knows none of the offer''s products';
 
 create table holdout_scores (
@@ -686,6 +692,27 @@ comment on column evaluation_metrics.lower is '95 % bootstrap interval over cust
 comment on column evaluation_metrics.upper is 'upper end';
 comment on column evaluation_metrics.from_date is 'first day of the outcomes';
 comment on column evaluation_metrics.to_date is 'last day of the outcomes';
+
+create table point_in_time_canaries (
+    run_date date not null,
+    table_name varchar,
+    column_name varchar,
+    customer_count integer not null check (customer_count >= 0),
+    planted_count bigint not null check (planted_count >= 0),
+    value_count bigint not null check (value_count >= 0),
+    moved_count bigint not null check (moved_count between 0 and value_count),
+    example varchar,
+    primary key (table_name, column_name),
+    check ((example is null) = (moved_count = 0))
+);
+comment on table point_in_time_canaries is 'One row is a column of a derived table, made again of some customers while large events from the run date on were made up, and how many of its values moved.';
+comment on column point_in_time_canaries.table_name is 'derived table';
+comment on column point_in_time_canaries.column_name is 'column of it; its key stands for rows that came or went';
+comment on column point_in_time_canaries.customer_count is 'customers whose rows were made again and whose events were made up';
+comment on column point_in_time_canaries.planted_count is 'events that were made up, dated or recorded on the run date or later, over all tables';
+comment on column point_in_time_canaries.value_count is 'values, or rows, that were compared with the stored ones';
+comment on column point_in_time_canaries.moved_count is 'of these, different: the run date knew what came after it';
+comment on column point_in_time_canaries.example is 'the first that moved: its key, as stored, as made again; null: none';
 
 create table promotion_gates (
     run_date date not null,

@@ -31,7 +31,7 @@ def challenger_of(root: Path) -> str:
 
 def open_gate(root: Path, challenger: str) -> None:
     """As if the challenger had shown enough."""
-    row = gate_row(challenger, served(root), RUN_DATE, None, None, load_settings().gate)
+    row = gate_row(challenger, served(root), RUN_DATE, None, None, [], load_settings().gate)
     rows = gates([row]).with_columns(is_passed=pl.lit(True), objections=pl.lit([], dtype=pl.List(pl.String)))
     Warehouse(root, ENGINE).write("promotion_gates", RUN_DATE, rows)
 
@@ -69,7 +69,10 @@ def test_an_open_gate_serves_the_challenger_at_once_and_the_next_choice_keeps_it
     champion_of_the_day(context, settings=settings, models=models)
     assert served(copied) == challenger
 
-    models.rollback()
+    back = metro("rollback", warehouse=copied)
+    assert back.returncode == 0, back.stderr
+    assert f"{before} was served before {challenger} was promoted" in " ".join(back.stdout.split())
+    assert served(copied) == before
     models.unpin()
     champion_of_the_day(context, settings=settings, models=models)
     assert served(copied) == before

@@ -101,14 +101,14 @@ def test_a_segment_with_enough_customers_is_judged() -> None:
 def test_without_common_lists_there_is_no_evidence() -> None:
     rows = holdout().filter(pl.col("algorithm") == "champion")
     assert paired_evidence(rows, SEGMENTS, "champion", "challenger", 0.0, GATE, EVALUATION, seed=1) is None
-    assert objections(None, None, GATE) == [
+    assert objections(None, None, [], GATE) == [
         "no list of the test window was scored by both, and no experiment played both"
     ]
 
 
 def test_who_orders_by_money_is_judged_by_the_twin_alone() -> None:
-    assert objections(None, {"difference": 900.0, "lower": 100.0, "upper": 1700.0}, GATE) == []
-    (objection,) = objections(None, {"difference": 900.0, "lower": -100.0, "upper": 1900.0}, GATE)
+    assert objections(None, {"difference": 900.0, "lower": 100.0, "upper": 1700.0}, [], GATE) == []
+    (objection,) = objections(None, {"difference": 900.0, "lower": -100.0, "upper": 1900.0}, [], GATE)
     assert "in closed loop" in objection
 
 
@@ -134,14 +134,14 @@ def test_the_newest_experiment_that_played_both_speaks() -> None:
     ],
 )
 def test_each_condition_alone_keeps_a_challenger_out(change: dict[str, float], said: str) -> None:
-    assert objections(GOOD, None, GATE) == []
-    (objection,) = objections(replace(GOOD, **change), None, GATE)
+    assert objections(GOOD, None, [], GATE) == []
+    (objection,) = objections(replace(GOOD, **change), None, [], GATE)
     assert said in objection
 
 
 def test_the_twin_has_a_word_where_it_was_asked() -> None:
-    assert objections(GOOD, {"difference": 900.0, "lower": 100.0, "upper": 1700.0}, GATE) == []
-    (objection,) = objections(GOOD, {"difference": 900.0, "lower": -100.0, "upper": 1900.0}, GATE)
+    assert objections(GOOD, {"difference": 900.0, "lower": 100.0, "upper": 1700.0}, [], GATE) == []
+    (objection,) = objections(GOOD, {"difference": 900.0, "lower": -100.0, "upper": 1900.0}, [], GATE)
     assert "in closed loop" in objection
 
 
@@ -156,8 +156,8 @@ def test_the_newest_day_on_which_both_were_fitted() -> None:
 def test_rows_fit_the_contract() -> None:
     told = gates(
         [
-            gate_row("challenger", "champion", MONDAY, GOOD, None, GATE),
-            gate_row("x", "champion", None, None, None, GATE),
+            gate_row("challenger", "champion", MONDAY, GOOD, None, [], GATE),
+            gate_row("x", "champion", None, None, None, [], GATE),
         ]
     )
     assert set(told.columns) == {column.name for column in contract("promotion_gates").columns}

@@ -17,6 +17,7 @@ from metro_assets.ranking.fitting import (
     FittedRanker,
     choose,
     fit_ranker,
+    impressions_read,
     judged,
     load_holdout,
     load_ranker,
@@ -106,6 +107,21 @@ def test_the_windows_are_of_the_days_they_say(model: FittedRanker) -> None:
         "test": ["2026-05-09", "2026-05-11"],
     }
     assert model.metadata["features"] == list(model.ranker.feature_names)
+
+
+def test_rows_that_a_fit_does_not_read_may_lack_a_costly_feature(
+    frame: pl.DataFrame, as_relation: Callable[[pl.DataFrame], Relation]
+) -> None:
+    few = SETTINGS.model_copy(update={"maximum_rows": 1_200, "maximum_judged_rows": 400})
+    rows = as_relation(frame)
+    read = impressions_read(Algorithm.SASREC, rows, WINDOWS, RUN_DATE, few, SEED)["impression_id"]
+    assert read.is_sorted()
+    assert read.n_unique() == len(read)
+    assert 1_200 < len(read) < len(frame) * 0.7
+    is_read = pl.col("impression_id").is_in(read.implode())
+    bare = as_relation(frame.with_columns(pl.when(is_read).then(NEXT_ITEM_FEATURE)))
+    whole, sparse = (fitted(Algorithm.SASREC, part, few).files() for part in (rows, bare))
+    assert whole == sparse
 
 
 def test_it_learned_and_says_how_well(model: FittedRanker) -> None:

@@ -1,6 +1,6 @@
 """Fitted models: whole versions, a champion pointer, and the way back."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -86,6 +86,61 @@ def test_a_model_that_was_kept_is_in_force_since_the_day_that_chose_it(store: Mo
     assert store.champion_at(TUESDAY).version.run_date == TUESDAY
     assert not store.champion_at(TUESDAY).is_promoted
     assert store.champion_at(WEDNESDAY) == kept
+
+
+DAILY, CHALLENGER = "logistic_ranker", "wide_deep_ranker"
+
+
+def promoted(store: ModelStore, *days: date, name: str = CHALLENGER) -> None:
+    """The challenger is let through the gate on the first day and serves on the others."""
+    for day in days:
+        store.save(name, day, {}, {})
+        store.promote(Version(name, day), day, through_gate=True)
+
+
+def test_rollback_of_a_promoted_champion_returns_to_who_was_served_before_it(store: ModelStore) -> None:
+    for day in (MONDAY, TUESDAY):
+        store.promote(Version(DAILY, day), day)
+    promoted(store, TUESDAY, WEDNESDAY, date(2026, 1, 8), date(2026, 1, 9))
+    back = store.rollback()
+    assert back == store.champion()
+    assert (back.version, back.is_pinned, back.is_promoted) == (Version(DAILY, TUESDAY), True, False)
+    assert store.scoring_version(DAILY, MONDAY, WEDNESDAY) == Version(DAILY, TUESDAY)
+    assert store.rollback().version == Version(DAILY, MONDAY)  # and further back, a day at a time as ever
+    store.unpin()
+    assert store.promote(Version(DAILY, WEDNESDAY), WEDNESDAY).version == Version(DAILY, WEDNESDAY)
+
+
+def test_rollback_of_a_promotion_on_the_only_day_that_was_run(store: ModelStore) -> None:
+    store.promote(Version(DAILY, MONDAY), MONDAY)
+    promoted(store, MONDAY, MONDAY)
+    assert store.champion_at(MONDAY).version.name == CHALLENGER
+    assert store.rollback().version == Version(DAILY, MONDAY)
+    with pytest.raises(WarehouseError, match="no previous champion"):
+        store.rollback()
+
+
+def test_rollback_goes_from_promotion_to_promotion(store: ModelStore) -> None:
+    store.promote(Version(DAILY, MONDAY), MONDAY)
+    promoted(store, MONDAY, TUESDAY)
+    promoted(store, TUESDAY, WEDNESDAY, name="sasrec_ranker")
+    back = store.rollback()
+    assert (back.version, back.is_promoted) == (Version(CHALLENGER, TUESDAY), True)
+    assert store.rollback().version == Version(DAILY, MONDAY)
+
+
+def test_rollback_passes_over_a_version_that_is_gone(store: ModelStore) -> None:
+    for day in (MONDAY, TUESDAY):
+        store.promote(Version(DAILY, day), day)
+    promoted(store, WEDNESDAY)
+    (store.root / DAILY / f"run_date={TUESDAY}" / "metadata.json").unlink()
+    assert store.rollback().version == Version(DAILY, MONDAY)
+
+
+def test_a_promotion_that_serves_for_months_leaves_a_way_back(store: ModelStore) -> None:
+    store.promote(Version(DAILY, MONDAY), MONDAY)
+    promoted(store, *(MONDAY + timedelta(days=number) for number in range(60)))
+    assert store.rollback().version == Version(DAILY, MONDAY)
 
 
 def test_a_pointer_of_an_older_version_is_read(store: ModelStore, tmp_path: Path) -> None:

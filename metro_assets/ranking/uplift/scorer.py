@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metro_assets.ranking.protocol import Scored
-from metro_assets.ranking.uplift.fitting import UpliftModel, load_uplift_model
+from metro_assets.ranking.uplift.effects import UpliftModel, load_uplift_model
 from metro_assets.vocabulary import MARGIN_FEATURES, RANKING_FEATURES
 
 Floats = npt.NDArray[np.float64]

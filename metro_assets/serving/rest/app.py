@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Security
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -25,6 +25,7 @@ from metro_assets.serving.rest.metrics import Metrics
 from metro_assets.serving.rest.problems import add_handlers
 from metro_assets.serving.schemas import Problem
 
+AddPages: TypeAlias = Callable[[FastAPI, Settings], None]
 ABOUT = """Ten offers for every business customer, every morning, read from the publication in force.
 
 * **A customer's offers**: `GET /v1/customers/17/recommendations`, of a past morning with `run_date`, by another
@@ -36,8 +37,8 @@ ABOUT = """Ten offers for every business customer, every morning, read from the 
 """
 
 
-def create_app(settings: Settings, keys: Keys) -> ASGIApp:
-    """The service over a warehouse, its gate around it."""
+def create_app(settings: Settings, keys: Keys, add_pages: AddPages | None = None) -> ASGIApp:
+    """The service over a warehouse, its gate around it; `add_pages` adds what people look at."""
     metrics = Metrics()
     following = Following(settings, metrics)
 
@@ -70,8 +71,11 @@ def create_app(settings: Settings, keys: Keys) -> ASGIApp:
     for router in (routes.slates, routes.customers, routes.quality):
         app.include_router(router, dependencies=keyed)
     app.include_router(routes.observing)
-    app.add_route("/", lambda _: RedirectResponse("/docs"), include_in_schema=False)
     _add_documentation(app)
+    if add_pages:
+        add_pages(app, settings)
+    else:
+        app.add_route("/", lambda _: RedirectResponse("/docs"), include_in_schema=False)
     return Gate(app, keys, settings.api, metrics)
 
 

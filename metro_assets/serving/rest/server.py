@@ -12,12 +12,12 @@ import uvicorn
 
 from metro_assets.config import API_KEYS_VARIABLE, ConfigurationError, Settings
 from metro_assets.serving.rest.access import Keys
-from metro_assets.serving.rest.app import create_app
+from metro_assets.serving.rest.app import AddPages, create_app
 
 KEEP_ALIVE_SECONDS = 30
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
+def serve(settings: Settings, host: str, port: int, add_pages: AddPages | None = None) -> None:
     """Serve until ctrl-C or SIGTERM; requests under way are answered first.
 
     Raises
@@ -37,7 +37,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         log.warning("without keys", hint=f"who reaches this machine's {host} may ask; set {API_KEYS_VARIABLE}")
     with suppress(KeyboardInterrupt):  # ctrl-C is how it is stopped; the server has done so when it raises this
         uvicorn.run(
-            create_app(settings, keys),
+            create_app(settings, keys, add_pages),
             host=host,
             port=port,
             log_config=None,

@@ -11,15 +11,8 @@ from scipy.stats import spearmanr
 from metro_assets.config import Ranking, Uplift
 from metro_assets.ranking.examples import NotEnoughHistoryError, Windows
 from metro_assets.ranking.fitting import load_scorer
-from metro_assets.ranking.uplift.fitting import (
-    MEDIATED,
-    FirstFit,
-    Scale,
-    clustered_slope,
-    fit_uplift,
-    load_uplift_model,
-    parsimonious,
-)
+from metro_assets.ranking.uplift.effects import MEDIATED, Scale, load_uplift_model
+from metro_assets.ranking.uplift.fitting import FirstFit, clustered_slope, fit_uplift, parsimonious
 from metro_assets.ranking.uplift.scorer import UpliftScorer, incremental_margin
 from metro_assets.ranking.uplift.trial import TrialSources, load_window, trial_windows, with_outcomes
 from metro_assets.vocabulary import MARGIN_FEATURES, RANKING_FEATURES, Algorithm, Benefit

@@ -1,0 +1,1 @@
+"""One module per page: its addresses, what it reads, what its template gets."""

@@ -1,0 +1,17 @@
+"""Page customer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from metro_assets.dashboard.rendering import PageRoute, Visits
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/customers")
+def show(visit: Visits) -> HTMLResponse:
+    """The page."""
+    visit.desk.opened()
+    return visit.page("customer.html")

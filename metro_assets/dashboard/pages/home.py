@@ -1,0 +1,17 @@
+"""Page home."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from metro_assets.dashboard.rendering import PageRoute, Visits
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/")
+def show(visit: Visits) -> HTMLResponse:
+    """The page."""
+    visit.desk.opened()
+    return visit.page("home.html")

@@ -1,0 +1,4 @@
+-- the rows of some customers
+select rows.*
+from rows
+semi join sampled using (customer_id)

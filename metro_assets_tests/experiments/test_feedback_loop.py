@@ -4,7 +4,6 @@ A cycle is a played day: the policy is fitted anew on what it lived through and 
 eleventh cycle on a fit reads nothing that another policy showed, but for the random slates.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -32,22 +31,13 @@ HORIZON = 2
 RUNAWAY = "runaway"
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How widely impressions spread over the live offers after twelve cycles, alone and beside the first third.
+def is_in_bounds(spread: Concentration) -> bool:
+    """Whether at least half of the live offers are shown, and none of them crowds out the others.
 
-    On two worlds the ranker's coverage went from .73 to .79 and from .84 to .83, that of the policy which feeds itself
-    from .53 to .40 and from .58 to .43; their Gini ended at .55 and .58, at .76 and .75.
+    After twelve cycles the ranker's coverage was .71, .79 and .83 on three worlds, its Gini .65, .55 and .58; a policy
+    that feeds itself had .40 and .43, .76 and .75. What a third of the cycles shows is too little for a trend.
     """
-
-    least_coverage: float = 0.5
-    most_gini: float = 0.7
-    lost_coverage: float = 0.1
-
-    def hold(self, first: Concentration, last: Concentration) -> bool:
-        """Whether the last third is widely spread, and about as widely as the first."""
-        is_wide = last.coverage >= self.least_coverage and last.gini <= self.most_gini
-        return is_wide and last.coverage >= first.coverage - self.lost_coverage
+    return spread.coverage >= 0.5 and spread.gini <= 0.7
 
 
 @pytest.fixture(scope="module")
@@ -101,23 +91,21 @@ class RichGetRicher(Player):
         return scored
 
 
-def spread(plan: Plan, policy: str) -> tuple[Concentration, Concentration]:
-    """Of the first third of the cycles and of the last."""
-    first, last = (plan.dates[0], plan.dates[THIRD - 1]), (plan.dates[-THIRD], plan.dates[-1])
-    return tuple(concentration(plan, plan.seeds[0], policy, days) for days in (first, last))  # type: ignore[return-value]
+def spread_of_last_third(plan: Plan, policy: str) -> Concentration:
+    return concentration(plan, plan.seeds[0], policy, (plan.dates[-THIRD], plan.dates[-1]))
 
 
 def test_coverage_and_gini_stay_in_bounds(looped: Plan) -> None:
-    first, last = spread(looped, "logistic")
-    assert Bounds().hold(first, last), (first, last)
+    found = spread_of_last_third(looped, "logistic")
+    assert is_in_bounds(found), found
 
 
 def test_a_loop_that_feeds_itself_breaks_the_bounds(plan: Plan) -> None:
     player = RichGetRicher(plan, plan.seeds[0], RUNAWAY)
     for day in plan.dates:
         player.live_through(day)
-    first, last = spread(plan, RUNAWAY)
-    assert not Bounds().hold(first, last), (first, last)
+    found = spread_of_last_third(plan, RUNAWAY)
+    assert not is_in_bounds(found), found
 
 
 def test_scores_of_what_is_shown_do_not_drift_from_the_truth(looped: Plan) -> None:

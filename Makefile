@@ -26,7 +26,7 @@ test-fast: $(INSTALLED) ## only the unit tests (under a minute)
 ui: $(INSTALLED) ## Dagster's web UI and the daemon that runs the schedule, on http://127.0.0.1:3000
 	$(BIN)/metro ui
 
-api: $(INSTALLED) ## REST over what was published, on http://127.0.0.1:8000 with its documentation at /docs
+api: $(INSTALLED) ## the dashboard and REST over what was published, on http://127.0.0.1:8000 (REST's documentation: /docs)
 	$(BIN)/metro serve
 
 lint: $(INSTALLED) ## formatter, linter and type checker

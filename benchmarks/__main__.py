@@ -24,6 +24,7 @@ HEADINGS = (
     ),
     Heading("peer", "Against a peer", "The same day's work in pandas over SQLite, until it no longer finishes."),
     Heading("api", "Serving", "Lookups per second and their latency, beside a bare route."),
+    Heading("dashboard", "Dashboard", "What the server takes for every page."),
 )
 QUICK_CUSTOMERS = (200, 400)
 
@@ -40,6 +41,10 @@ def main(
             help=f"Folder of the pages; default {FOLDER}, with --quick a folder in the warehouse.", file_okay=False
         ),
     ] = None,
+    over: Annotated[
+        Path | None,
+        typer.Option(help="A warehouse with a morning, for the dashboard in place of a new one.", exists=True),
+    ] = None,
 ) -> None:
     """Measure parts of the benchmark, write a page for each, and the README over all of them."""
     console = Console()
@@ -52,12 +57,12 @@ def main(
     for heading in HEADINGS:
         if heading.part in asked:
             console.rule(heading.title)
-            page = write_page(folder, heading, measured(heading.part, folder, is_quick=quick), today())
+            page = write_page(folder, heading, measured(heading.part, folder, is_quick=quick, over=over), today())
             console.print(f"wrote {page}", highlight=False)
     console.print(f"wrote {write_readme(folder, HEADINGS)}", highlight=False)
 
 
-def measured(part: str, folder: Path, *, is_quick: bool) -> str:
+def measured(part: str, folder: Path, *, is_quick: bool, over: Path | None) -> str:
     """Markdown of a part's page. A part is imported when it is asked for: each brings libraries of its own."""
     sizes = PROFILES["tiny" if is_quick else "full"]
     if part == "stages":
@@ -72,6 +77,10 @@ def measured(part: str, folder: Path, *, is_quick: bool) -> str:
         from benchmarks.peer.section import peer_section
 
         return peer_section(folder, QUICK_CUSTOMERS) if is_quick else peer_section(folder)
+    if part == "dashboard":
+        from benchmarks.dashboard import dashboard_section
+
+        return dashboard_section(sizes, over)
     from benchmarks.api import api_section
 
     return api_section(folder, sizes)

@@ -62,9 +62,9 @@ def api_section(folder: Path, sizes: Sizes = PROFILES["full"]) -> str:
     run_date = today()
     with temporary_world() as world, ExitStack() as stack:
         cold_start(world, sizes, run_date - timedelta(days=1))
-        servers = {OURS: stack.enter_context(_served(world, sizes.customers))}
+        servers = {OURS: stack.enter_context(served(world, sizes.customers))}
         body = world / "body.json"
-        body.write_bytes(_read(servers[OURS], servers[OURS].paths[0]))
+        body.write_bytes(read(servers[OURS], servers[OURS].paths[0]))
         servers[LOGGED] = stack.enter_context(_bare(body, "/bytes", "--access-log"))
         servers[SILENT] = stack.enter_context(_bare(body, "/bytes", "--no-access-log"))
         servers[RENDERED] = stack.enter_context(_bare(body, "/object", "--access-log"))
@@ -76,10 +76,10 @@ def api_section(folder: Path, sizes: Sizes = PROFILES["full"]) -> str:
         while run.is_alive():
             seen += _loaded({OURS: servers[OURS], LOGGED: servers[LOGGED]}, "beside a run", 1, console)
         run.join()
-        served = json.loads(_read(servers[OURS], "/v1/ready"))["run_date"]
+        answered = json.loads(read(servers[OURS], "/v1/ready"))["run_date"]
         memory = psutil.Process(servers[OURS].process.pid).memory_info().rss / 1e6
     _draw(seen, folder / "api.png")
-    return _page(seen, sizes, size, memory, many, followed=served == str(run_date))
+    return _page(seen, sizes, size, memory, many, followed=answered == str(run_date))
 
 
 def _loaded(servers: dict[str, Server], moment: str, repetitions: int, console: Console) -> Iterator[Seen]:
@@ -116,17 +116,17 @@ def _many(server: Server) -> tuple[float, float]:
     started = time.perf_counter()
     page: str | None = "/v1/recommendations?page_size=1000"
     while page:
-        page = json.loads(_read(server, page))["next"]
+        page = json.loads(read(server, page))["next"]
     return median(batches), time.perf_counter() - started
 
 
 @contextmanager
-def _served(world: Path, customers: int) -> Iterator[Server]:
+def served(world: Path, customers: int) -> Iterator[Server]:
     """`metro serve` over the world, asked for random customers, a twentieth of whom have no offers."""
     port = _free_port()
     command = [str(Path(sys.executable).with_name("metro")), "serve", "--port", str(port), "--warehouse", str(world)]
     with _running(command, port, "/v1/ready") as process:
-        found = json.loads(_read(Server(port, [], process), "/v1/recommendations?page_size=1&limit=1"))
+        found = json.loads(read(Server(port, [], process), "/v1/recommendations?page_size=1&limit=1"))
         first = found["slates"][0]["customer"]["customer_id"]
         known = np.random.default_rng(SEED).integers(1, customers + 1, ASKED)
         paths = [f"/v1/customers/{number}/recommendations" for number in (first, *known.tolist())]
@@ -149,7 +149,7 @@ def _running(command: list[str], port: int, path: str, **environment: str) -> It
     try:
         for _ in range(600):
             try:
-                _read(Server(port, [], process), path)
+                read(Server(port, [], process), path)
                 break
             except OSError:
                 time.sleep(0.1)
@@ -159,7 +159,7 @@ def _running(command: list[str], port: int, path: str, **environment: str) -> It
         process.wait()
 
 
-def _read(server: Server, path: str) -> bytes:
+def read(server: Server, path: str) -> bytes:
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}") as answer:
         content: bytes = answer.read()
     return content

@@ -18,7 +18,8 @@ The pipeline, in flow order; a folder is a stage is a Dagster group, a table is 
 Beside the stages: `config` (every knob), `vocabulary` (the words), `pricing` (what a buyer pays), `draws` (chance by
 hash), `storage` (tables and models on disk, with the contract in `storage/schema.sql`), `orchestration` (Dagster
 wiring), `definitions`, `cli`, `studies` (the stages' functions measured on third-party data; nobody imports it),
-`experiments` (the twin: policies judged in closed loop; only the command imports it).
+`experiments` (the twin: policies judged in closed loop) and `dashboard` (pages over what was published), which only the
+command imports.
 
 Time is one rule: the run for a date knows what was recorded strictly before that date, and nothing else.
 """

@@ -404,6 +404,20 @@ class Api(Section):
     fresh_seconds: int = Field(60, ge=0, description="seconds for which a client may keep an answer without asking")
     stale_hours: int = Field(30, ge=1, description="hours after midnight of the run date at which it is out of date")
     grace_seconds: int = Field(15, ge=0, description="seconds that requests under way get when the service stops")
+    session_hours: float = Field(12.0, gt=0, description="hours after which a person signs in to the pages again")
+    failures_allowed: int = Field(5, ge=1, description="wrong keys from an address before it is told to wait")
+    failure_seconds: float = Field(60.0, gt=0, description="seconds in which wrong keys are counted")
+
+
+class Pages(Section):
+    """The dashboard."""
+
+    customers_per_page: int = Field(50, ge=1, description="rows of a page of the list of customers")
+    customers_found: int = Field(10, ge=1, description="customers that are shown while a name is being typed")
+    trend_mornings: int = Field(14, ge=1, description="mornings that the lines of the home page go back")
+    trend_seconds: float = Field(
+        0.1, ge=0, description="seconds that the home page takes to read past mornings; the rest is read after it"
+    )
 
 
 class Files(Section):
@@ -458,6 +472,7 @@ class Settings(BaseSettings):
     canary: Canary = Field(default_factory=Canary, description="whether the future moves what is derived")
     monitoring: Monitoring = Field(default_factory=Monitoring, description="drift")
     api: Api = Field(default_factory=Api, description="REST")
+    pages: Pages = Field(default_factory=Pages, description="the dashboard")
     files: Files = Field(default_factory=Files, description="a company's own files")
     experiments: Experiments = Field(default_factory=Experiments, description="policies judged in closed loop")
     engine: Engine = Field(default_factory=Engine, description="machine limits")

@@ -49,20 +49,21 @@ def open_market(
     products: Relation,
     product_vectors: Relation,
     customer_vectors: Relation,
+    segment_offers: Relation | None = None,
 ) -> Market:
-    """The market of one run date, from the tables of that date and the customers registered before it."""
+    """The market of one run date, from the tables of that date and the customers registered before it.
+
+    Parameters
+    ----------
+    segment_offers : live offers as each segment buys them, where they are known already: the customers may be some.
+    """
     registered = customers.filter(duckdb.ColumnExpression("registered_date") < duckdb.ConstantExpression(run_date))
     customer_shelves = stored(query(__package__, "customer_shelves", customers=registered))
     customer_offers = stored(
         query(__package__, "customer_offers", customer_products=customer_products, offer_products=offer_products)
     )
-    return Market(
-        customer_shelves=customer_shelves,
-        shelf_offers=stored(query(__package__, "shelf_offers", shelves=customer_shelves, offers=offers)),
-        listed_offers=stored(
-            query(__package__, "listed_offers", offers=offers, offer_audience=offer_audience, shelves=customer_shelves)
-        ),
-        offers=stored(
+    if segment_offers is None:
+        segment_offers = stored(
             query(
                 __package__,
                 "segment_offers",
@@ -71,7 +72,14 @@ def open_market(
                 customer_offers=customer_offers,
                 shelves=customer_shelves,
             )
+        )
+    return Market(
+        customer_shelves=customer_shelves,
+        shelf_offers=stored(query(__package__, "shelf_offers", shelves=customer_shelves, offers=offers)),
+        listed_offers=stored(
+            query(__package__, "listed_offers", offers=offers, offer_audience=offer_audience, shelves=customer_shelves)
         ),
+        offers=segment_offers,
         customer_offers=customer_offers,
         category_spend=stored(
             query(__package__, "category_spend", customer_products=customer_products, products=products)

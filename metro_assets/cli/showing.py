@@ -83,7 +83,7 @@ def show_next_steps(console: Console, settings: Settings, customer_id: int, name
         f"metro recommend {customer_id}{other}": "the same customer by another ranker" if other else "the customer",
         'metro sql "from recommendations limit 5"': "any query over all tables",
         "metro status": "partitions, sizes, runs, champion, drift",
-        "metro serve": "REST on http://127.0.0.1:8000, documentation at /docs",
+        "metro serve": "the dashboard on http://127.0.0.1:8000, and REST (/docs)",
         "metro ui": "the runs and the graph on http://127.0.0.1:3000",
     }
     if named is None:

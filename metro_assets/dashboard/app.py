@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Form, Request
@@ -12,17 +13,30 @@ from starlette.staticfiles import StaticFiles
 from metro_assets.config import Settings
 from metro_assets.dashboard.catalogue import LANGUAGES
 from metro_assets.dashboard.desk import Desk
-from metro_assets.dashboard.pages import customer, drift, experiments, home, offers, quality, simulate
-from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page
+from metro_assets.dashboard.pages import (
+    customer,
+    customers,
+    drift,
+    experiments,
+    home,
+    offers,
+    quality,
+    receipt,
+    sign_in,
+    simulate,
+)
+from metro_assets.dashboard.preparing import prepare
+from metro_assets.dashboard.rendering import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, PageRoute, error_page, own_path
 
-PAGES = (home, customer, simulate, offers, quality, drift, experiments)
+PAGES = (sign_in, home, customers, customer, receipt, simulate, offers, quality, drift, experiments)
 YEAR_SECONDS = 365 * 24 * 3600
 settings_router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 def add_pages(app: FastAPI, settings: Settings) -> None:
     """Add the pages to a service that follows the publications (`app.state.following`)."""
-    app.state.desk = Desk(settings, app.state.following.reader)
+    desk = app.state.desk = Desk(settings, app.state.following.reader)
+    app.state.following.preparing.append(partial(prepare, desk))
     for page in PAGES:
         app.include_router(page.router)
     app.include_router(settings_router)
@@ -46,9 +60,7 @@ def keep_preferences(
 ) -> Response:
     """Keep a language or theme in a cookie and go back to where the person was."""
     cookie, allowed = {"language": (LANGUAGE_COOKIE, LANGUAGES), "theme": (THEME_COOKIE, THEMES)}.get(name, ("", ()))
-    # Only a path of our own: `//elsewhere` would lead away.
-    target = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
-    response = RedirectResponse(target, 303)
+    response = RedirectResponse(own_path(back), 303)
     if value in allowed:
         secure = request.url.scheme == "https"
         response.set_cookie(cookie, value, max_age=YEAR_SECONDS, samesite="lax", httponly=True, secure=secure)

@@ -60,9 +60,21 @@ class Formats:
         """A date: short, medium or long."""
         return NOTHING if value is None else format_date(value, length, locale=LOCALES[self.language])
 
+    def day_of_year(self, value: date) -> str:
+        """Day and month."""
+        return format_date(value, "d MMMM", locale=LOCALES[self.language])
+
     def weekday(self, value: date) -> str:
         """Day of the week, day and month."""
         return format_date(value, "EEE d MMM", locale=LOCALES[self.language])
+
+    def weekday_name(self, value: date, pattern: str = "EEE") -> str:
+        """Day of the week."""
+        return format_date(value, pattern, locale=LOCALES[self.language])
+
+    def month(self, value: date) -> str:
+        """Month, short."""
+        return format_date(value, "LLL", locale=LOCALES[self.language])
 
     def moment(self, value: datetime | None) -> str:
         """Date and time of day."""

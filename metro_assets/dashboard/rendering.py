@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BeforeValidator
 
 from metro_assets.config import today
 from metro_assets.dashboard.catalogue import LANGUAGES, Language, preferred, say, word
@@ -113,6 +114,12 @@ def address(request: Request, **changes: object) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
+def own_path(wanted: str) -> str:
+    """The path if it leads to a page of our own, else the home page's: `//elsewhere` would lead away."""
+    is_plain = wanted.isprintable() and "\\" not in wanted
+    return wanted if is_plain and wanted.startswith("/") and not wanted.startswith("//") else "/"
+
+
 @cache
 def static_address(name: str) -> str:
     """The address of a static file, another one when it changes: browsers may keep it for ever."""
@@ -134,6 +141,8 @@ def visit(request: Request) -> Visit:
 
 
 Visits = Annotated[Visit, Depends(visit)]
+Unchosen = BeforeValidator(lambda value: None if value == "" else value)
+"""Of a parameter that may be None: a form sends what was not chosen as an empty text."""
 
 
 class PageRoute(APIRoute):

@@ -21,6 +21,14 @@ class WindowSums:
     segment_spend: Relation
 
 
+@dataclass(frozen=True)
+class Reactions:
+    """Discounts redeemed in the window, per moment: see the `.sql` file of each name."""
+
+    reactions: Relation
+    segment_reactions: Relation
+
+
 def sums_at(
     run_date: date,
     moments: Relation,
@@ -62,6 +70,29 @@ def features_of_pairs(
     redemptions : of at least the moments' windows.
     offer_features : offer_id, as_of_date, category, discount_depth.
     """
+    reactions = reactions_at(redemptions, customers, moments)
+    return features_from_sums(pairs, sums, reactions, customers, offer_features, settings)
+
+
+def reactions_at(redemptions: Relation, customers: Relation, moments: Relation) -> Reactions:
+    """Discounts redeemed before each moment, by the customer and by everybody of a segment."""
+    return Reactions(
+        reactions=query(__package__, "reactions", redemptions=redemptions, moments=moments),
+        segment_reactions=query(
+            __package__, "segment_reactions", redemptions=redemptions, customers=customers, moments=moments
+        ),
+    )
+
+
+def features_from_sums(
+    pairs: Relation,
+    sums: WindowSums,
+    reactions: Reactions,
+    customers: Relation,
+    offer_features: Relation | pl.DataFrame,
+    settings: Features,
+) -> Relation:
+    """As `features_of_pairs`, where what belongs to whole segments is known already."""
     return query(
         __package__,
         "pair_features",
@@ -69,10 +100,8 @@ def features_of_pairs(
         purchases=sums.purchases,
         spend=sums.spend,
         segment_spend=sums.segment_spend,
-        reactions=query(__package__, "reactions", redemptions=redemptions, moments=moments),
-        segment_reactions=query(
-            __package__, "segment_reactions", redemptions=redemptions, customers=customers, moments=moments
-        ),
+        reactions=reactions.reactions,
+        segment_reactions=reactions.segment_reactions,
         customers=customers,
         offer_features=offer_features,
         parameters=values(

@@ -1,7 +1,7 @@
 """The rankers, the choice between them, and the scores of the pool."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,12 +28,14 @@ from metro_assets.ranking.examples import (
     with_offer_codes,
 )
 from metro_assets.ranking.fitting import (
+    COSTLY,
     choose,
     fit_ranker,
     impressions_read,
     load_holdout,
     load_scorer,
     no_holdout,
+    oldest_fit,
     partition_seed,
 )
 from metro_assets.ranking.scoring import retrieval_order, score_pool, with_margins
@@ -49,8 +51,6 @@ MODELS = {algorithm: f"{algorithm}{RANKER_SUFFIX}" for algorithm in ALGORITHMS}
 CHOSEN_DAILY = {Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES}
 """Fitted and chosen between every day, as the seed says. Any other is a challenger: it is served by default only after
 it was promoted through the gate, and where it fails the day goes on without it."""
-COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
-"""Fitted anew once a week, not every day."""
 READS_CODES = {Algorithm.WIDE_DEEP, Algorithm.THOMPSON}
 READS_SEQUENCES = {Algorithm.SASREC}
 EXAMPLES = days(-(RANKING.example_days + RANKING.label_horizon_days) + 2, 0)
@@ -385,8 +385,7 @@ def _chosen_daily(metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, f
 
 def _scoring_version(models: ModelStore, algorithm: Algorithm, run_date: date) -> Version | None:
     """What scores the date: the date's own fit, or for a costly algorithm the newest that is not out of date."""
-    reach = timedelta(days=RANKING.stale_days - 1 if algorithm in COSTLY else 0)
-    return models.scoring_version(MODELS[algorithm], run_date - reach, run_date)
+    return models.scoring_version(MODELS[algorithm], oldest_fit(algorithm, run_date, RANKING), run_date)
 
 
 def _attempted(algorithm: Algorithm, context: dg.AssetExecutionContext, work: Callable[[], T]) -> T | None:

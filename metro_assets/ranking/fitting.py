@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from importlib.metadata import version
 from io import BytesIO
@@ -39,6 +39,8 @@ SCORERS: dict[Algorithm, str] = {
     Algorithm.THOMPSON: RANKERS[Algorithm.THOMPSON],
 }
 """What scores by more than a calibrated probability, likewise."""
+COSTLY = {Algorithm.WIDE_DEEP, Algorithm.SASREC, Algorithm.UPLIFT}
+"""Fitted anew once a week, not every day."""
 CUTOFF = 10
 REFERENCES, HOLDOUT = "references.json", "holdout.parquet"
 
@@ -222,6 +224,11 @@ def load_scorer(algorithm: Algorithm, files: dict[str, bytes]) -> Scorer:
         scorer: Scorer = resolve_name(SCORERS[algorithm]).load(files)
         return scorer
     return CalibratedRanker(*load_ranker(algorithm, files))
+
+
+def oldest_fit(algorithm: Algorithm, run_date: date, settings: Ranking) -> date:
+    """The first run date whose fit may score the date: the date itself, or as far back as a costly fit is kept."""
+    return run_date - timedelta(days=settings.stale_days - 1 if algorithm in COSTLY else 0)
 
 
 def score(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -58,7 +59,31 @@ def recommendations_with_tags(
     ).with_columns(is_champion=pl.col("algorithm") == champion, expected_margin_ron=margin.round(RON_DECIMALS))
 
 
-def facts_of_tags(tables: Mapping[str, Relation], chosen: Relation, run_date: date) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Trade:
+    """What a trade buys: see the `.sql` file of each name."""
+
+    buyers: Relation
+    members: Relation
+
+
+def trade_at(customers: Relation, customer_products: Relation, offer_products: Relation, run_date: date) -> Trade:
+    """What every trade bought of the live offers, from the tables of the run date."""
+    parameters = values(run_date=run_date)
+    return Trade(
+        buyers=query(
+            __package__,
+            "trade_buyers",
+            customers=customers,
+            customer_products=customer_products,
+            offer_products=offer_products,
+            parameters=parameters,
+        ),
+        members=query(__package__, "trade_members", customers=customers, parameters=parameters),
+    )
+
+
+def facts_of_tags(tables: Mapping[str, Relation], trade: Trade, chosen: Relation, run_date: date) -> pl.DataFrame:
     """One row per customer, algorithm and chosen offer: its terms, the product shown, prices, what is true of both.
 
     Parameters
@@ -71,6 +96,8 @@ def facts_of_tags(tables: Mapping[str, Relation], chosen: Relation, run_date: da
         "tag_facts",
         shown_products=shown_products(chosen, tables["offer_products"], tables["customer_products"]),
         parameters=values(run_date=run_date),
+        trade_buyers=trade.buyers,
+        trade_members=trade.members,
         **{name: tables[name] for name in FACT_TABLES},
     ).pl()
     return facts

@@ -9,7 +9,7 @@ import polars as pl
 
 from metro_assets.config import Selection
 from metro_assets.selection.policies import choose
-from metro_assets.selection.price_tags import facts_of_tags, recommendations_with_tags
+from metro_assets.selection.price_tags import Trade, facts_of_tags, recommendations_with_tags, trade_at
 from metro_assets.selection.rules import eligible_candidates, judged_candidates
 from metro_assets.sql import Relation, stored
 
@@ -36,7 +36,9 @@ def slates(
         settings,
     )
     chosen = stored(choose(eligible_candidates(judged), run_date, settings, seed, threads))
-    facts = facts_of_tags(tables, chosen, run_date)
+    trade = trade_at(tables["customers"], tables["customer_products"], tables["offer_products"], run_date)
+    trade = Trade(buyers=stored(trade.buyers), members=trade.members)
+    facts = facts_of_tags(tables, trade, chosen, run_date)
     rows = recommendations_with_tags(chosen, facts, champion, settings, run_date)
     return rows.select(RECOMMENDATION_COLUMNS).sort("customer_id", "algorithm", "rank")
 

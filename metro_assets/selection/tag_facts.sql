@@ -57,33 +57,10 @@ category_shares as (
     from category_spend
 ),
 
-offered_products as (
-    select distinct product_id
-    from offer_products
-),
-
-buyers as (
-    select
-        known_customers.business_type,
-        known_customers.county,
-        customer_products.product_id,
-        count(*) as buyer_count
-    from customer_products
-    semi join offered_products on customer_products.product_id = offered_products.product_id
-    inner join known_customers on customer_products.customer_id = known_customers.customer_id
-    group by known_customers.business_type, known_customers.county, customer_products.product_id
-),
-
 buyers_of_type as (
     select business_type, product_id, sum(buyer_count) as buyer_count
-    from buyers
+    from trade_buyers
     group by business_type, product_id
-),
-
-members as (
-    select business_type, count(*) as member_count
-    from known_customers
-    group by business_type
 ),
 
 tags as (
@@ -149,8 +126,8 @@ select
     parameters.run_date - tags.last_date as last_bought_days,
     category_shares.category_share,
     coalesce(nearby.buyer_count, 0) as nearby_buyer_count,
-    coalesce(buyers_of_type.buyer_count, 0) / members.member_count as type_share,
-    members.member_count,
+    coalesce(buyers_of_type.buyer_count, 0) / trade_members.member_count as type_share,
+    trade_members.member_count,
     known_customers.business_type,
     known_customers.county,
     parameters.run_date - known_customers.registered_date as registered_days,
@@ -162,7 +139,7 @@ from tags
 cross join parameters
 inner join offers on tags.offer_id = offers.offer_id
 inner join known_customers on tags.customer_id = known_customers.customer_id
-inner join members on known_customers.business_type = members.business_type
+inner join trade_members on known_customers.business_type = trade_members.business_type
 inner join prices_in_force as shown on tags.product_id = shown.product_id
 left join products as gifts on offers.gift_product_id = gifts.product_id
 left join prices_in_force as gift_prices on offers.gift_product_id = gift_prices.product_id
@@ -171,7 +148,7 @@ left join candidate_pool
 left join customer_features on tags.customer_id = customer_features.customer_id
 left join category_shares
     on tags.customer_id = category_shares.customer_id and offers.category = category_shares.category
-left join buyers as nearby
+left join trade_buyers as nearby
     on
         known_customers.business_type = nearby.business_type
         and known_customers.county = nearby.county

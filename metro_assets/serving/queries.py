@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
+import polars as pl
 
 from metro_assets.config import Engine
 from metro_assets.serving.publish import ORDER, Publication, PublicationError, Publications
@@ -147,6 +148,11 @@ class OpenPublication:
         if not rows:
             raise PublicationError("the publication in force holds no recommendation; run again: metro run")
         return int(rows[0]["customer_id"])
+
+    def frame(self, query: str, **parameters: object) -> pl.DataFrame:
+        """The rows of a query over the tables of the publication (`publish.ORDER`)."""
+        with self._connection.cursor() as cursor:
+            return pl.DataFrame(cursor.sql(query, params=parameters).pl())
 
     def close(self) -> None:
         """Let go of the file; lookups that are under way end as they began."""

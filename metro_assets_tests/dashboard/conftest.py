@@ -1,6 +1,7 @@
 """The pages over the tiny warehouse: in this process, and in a browser on a process of its own."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,9 @@ CHROMIUM = os.environ.get("METRO_CHROMIUM") or next(
 )
 
 
-def pages_of(warehouse: Path, keys: Keys | None = None) -> TestClient:
+def pages_of(warehouse: Path, keys: Keys | None = None, **asked: object) -> TestClient:
     """A client of the service with its pages, to be entered with `with`."""
-    app = create_app(load_settings(warehouse), keys or Keys({}), add_pages)
+    app = create_app(load_settings(warehouse, **asked), keys or Keys({}), add_pages)
     headers = {"Accept": "text/html"}
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False, headers=headers)
 
@@ -59,11 +60,13 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
     opened = context.new_page()
     complaints: list[str] = []
-    # A page that is not there is answered with one that says so; the browser need not complain of it.
+    # A page that is not there, or a wrong key, is answered with a page that says so; the browser need not complain.
     opened.on(
         "console",
         lambda message: (
-            complaints.append(message.text) if message.type == "error" and "status of 404" not in message.text else None
+            complaints.append(message.text)
+            if message.type == "error" and not re.search("status of (401|404)", message.text)
+            else None
         ),
     )
     opened.on("pageerror", lambda error: complaints.append(str(error)))

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from metro_assets.metrics import list_metrics
 from metro_assets.sequences.baskets import baskets_between, day_number, from_lines
 from metro_assets.sequences.judging import (
+    best_products,
     bought_between,
     global_popularity,
     next_baskets,
@@ -51,6 +52,24 @@ def test_they_are_the_metrics_of_lists_that_hold_every_product(scores: np.ndarra
     np.testing.assert_allclose(mine.ndcg, lists.ndcg)
     np.testing.assert_allclose(mine.recall, lists.recall)
     np.testing.assert_allclose(mine.reciprocal_rank, lists.reciprocal_rank)
+
+
+@given(
+    arrays(np.float64, (3, 7), elements=st.sampled_from([-np.inf, 0.0, 1.0, 2.0])),
+    st.integers(1, 9),
+)
+def test_the_best_products_are_the_head_of_the_sorted_catalogue(scores: np.ndarray, k: int) -> None:
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    expected = np.where(np.take_along_axis(scores, order, axis=1) > -np.inf, order, -1)
+    np.testing.assert_array_equal(best_products(scores, k), expected)
+
+
+def test_what_is_left_out_of_an_order_is_not_found_but_counts_as_wanted() -> None:
+    """Order 1, 2; product 0 is left out. Bought 0 and 2: a hit on rank 2 of two wanted."""
+    found = next_item_metrics(np.array([[-np.inf, 1.0, 0.5]]), np.array([[True, False, True]]), cutoff=10)
+    assert found.recall[0] == pytest.approx(1 / 2)
+    assert found.reciprocal_rank[0] == pytest.approx(1 / 2)
+    assert found.ndcg[0] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
 
 
 def test_the_next_basket_is_the_first_day_and_the_week_all_of_them() -> None:

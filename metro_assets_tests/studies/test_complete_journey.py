@@ -1,12 +1,18 @@
-"""The study: who may learn from whom, and its pictures."""
+"""The study: who may learn from whom, what rankers of phase 2 read, and its pictures."""
 
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
+from metro_assets.features.training import History
+from metro_assets.sql import Relation
 from metro_assets.studies.complete_journey.history import Campaign
+from metro_assets.studies.complete_journey.phase_2 import matrix_of_phase_2
 from metro_assets.studies.complete_journey.pictures import draw_study
 from metro_assets.studies.complete_journey.protocol import (
     Fold,
@@ -14,7 +20,9 @@ from metro_assets.studies.complete_journey.protocol import (
     newest_for_validation,
     rolling_folds,
 )
+from metro_assets.vocabulary import CONTEXT_FEATURES
 
+Table = Callable[..., Relation]
 START = date(2017, 1, 1)
 
 
@@ -62,3 +70,68 @@ def test_the_pictures_are_drawn_from_the_tables(tmp_path: Path) -> None:
     pictures = draw_study(tmp_path)
     assert [picture.name for picture in pictures] == ["ranking.png", "tries.png"]
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+def journey(table: Table, later_lines: Sequence[dict[str, Any]] = ()) -> History:
+    """Eight households with two products every third day of two months, then a coupon for each of three products."""
+    shown = START + timedelta(days=60)
+    lines = [
+        {"customer_id": household, "product_id": product, "run_date": START + timedelta(days=day)}
+        for household in range(1, 9)
+        for day in range(0, 60, 3)
+        for product in (household % 2, 2)
+    ]
+    lines = [row | {"order_id": place, "quantity": 1} for place, row in enumerate([*lines, *later_lines])]
+    lines = [row | {"recorded_date": row["run_date"]} for row in lines]
+    offers = [
+        {"offer_id": number, "run_date": shown, "mechanic": "PERSONALIZED", "benefit": "AMOUNT", "category": "GROCERY"}
+        for number in range(3)
+    ]
+    announced = [
+        # nobody ever bought product 9
+        {"offer_id": number, "product_id": product, "run_date": shown, "is_anchor": True}
+        for number, product in enumerate((0, 1, 9))
+    ]
+    return History(
+        customers=table("customers", [{"customer_id": household, "segment": "UNKNOWN"} for household in range(1, 9)]),
+        products=table("products", []),
+        offers=table("offers", offers),
+        offer_products=table("offer_products", announced),
+        daily_prices=table("daily_prices", []),
+        orders=table("orders", []),
+        order_items=table("order_items", lines),
+        impressions=table("impressions", []),
+        redemptions=table("redemptions", []),
+    )
+
+
+def described(connection: duckdb.DuckDBPyConnection, history: History) -> pl.DataFrame:
+    shown = START + timedelta(days=60)
+    rows = [(household * 10 + offer, household, offer, shown) for household in range(1, 9) for offer in range(3)]
+    schema = ["impression_id", "customer_id", "offer_id", "shown_date"]
+    matrix = connection.from_arrow(pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
+    rows: pl.DataFrame = matrix_of_phase_2(matrix, history, connection, seed=1, threads=1).pl()
+    return rows.sort("impression_id")
+
+
+def test_coupons_get_the_score_of_their_products_and_codes(table: Table, connection: duckdb.DuckDBPyConnection) -> None:
+    rows = described(connection, journey(table))
+    scores = rows.pivot("offer_id", index="customer_id", values="next_item_score").sort("customer_id")
+    # even households bought product 0, odd ones product 1
+    is_even = scores["customer_id"] % 2 == 0
+    assert ((scores["0"] > scores["1"]) == is_even).all()
+    assert scores["2"].null_count() == len(scores)
+    assert rows.select(CONTEXT_FEATURES).null_count().sum_horizontal().item() == 0
+
+
+def test_nothing_from_the_campaigns_first_day_on_moves_a_score(
+    table: Table, connection: duckdb.DuckDBPyConnection
+) -> None:
+    later = [
+        {"customer_id": household, "product_id": 9, "run_date": START + timedelta(days=day)}
+        for household in range(1, 9)
+        for day in (60, 61, 75)
+    ]
+    columns = ("impression_id", "next_item_score")
+    before, after = (described(connection, journey(table, lines)).select(columns) for lines in ((), later))
+    assert before.equals(after)

@@ -47,6 +47,8 @@ async function ask() {
   if (!text) return close();
   const number = ++asked;
   const answer = await fetch(`${input.dataset.search}?q=${encodeURIComponent(text)}`);
+  // The session has ended: the page that asks to sign in comes in place of this one, and leads back.
+  if (answer.status === 401) location.reload();
   // An answer that comes late must not replace a newer one.
   if (number === asked && answer.ok) show(await answer.json());
 }

@@ -51,22 +51,29 @@ class Keys:
         """What the keys are called."""
         return sorted(self._digests)
 
-    def name_of(self, headers: Headers) -> str | None:
-        """The name of the key in `X-API-Key` or `Authorization: Bearer`; None: there is none, or a wrong one.
+    def name_of(self, key: bytes) -> str | None:
+        """The name of a key; None where it is none.
 
         Digests are compared, and always with every key, so that time tells nothing of a key or of its place.
         """
-        given = header(headers, b"x-api-key")
-        if given is None:
-            scheme, _, token = (header(headers, b"authorization") or b"").partition(b" ")
-            given = token.strip() if scheme.lower() == b"bearer" else None
-        if given is None:
-            return None
-        digest, found = _digest(given), None
+        digest, found = _digest(key), None
         for name, known in self._digests.items():
             if hmac.compare_digest(digest, known):
                 found = name
         return found
+
+    def digest_of(self, name: str) -> bytes | None:
+        """The digest of the key of a name: what its sessions are signed by."""
+        return self._digests.get(name)
+
+
+def key_in(headers: Headers) -> bytes | None:
+    """What is given for a key in `X-API-Key` or `Authorization: Bearer`; None where nothing is."""
+    given = header(headers, b"x-api-key")
+    if given is not None:
+        return given
+    scheme, _, token = (header(headers, b"authorization") or b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else None
 
 
 def _digest(key: bytes) -> bytes:

@@ -23,6 +23,8 @@ from metro_assets.serving.rest.following import Following
 from metro_assets.serving.rest.gate import Gate
 from metro_assets.serving.rest.metrics import Metrics
 from metro_assets.serving.rest.problems import add_handlers
+from metro_assets.serving.rest.session import Sessions
+from metro_assets.serving.rest.throttle import Throttle
 from metro_assets.serving.schemas import Problem
 
 AddPages: TypeAlias = Callable[[FastAPI, Settings], None]
@@ -72,11 +74,15 @@ def create_app(settings: Settings, keys: Keys, add_pages: AddPages | None = None
         app.include_router(router, dependencies=keyed)
     app.include_router(routes.observing)
     _add_documentation(app)
+    limits = settings.api
+    throttle = Throttle(limits.failures_allowed, limits.failure_seconds)
+    sessions = Sessions(keys, limits.session_hours) if add_pages else None
+    app.state.keys, app.state.throttle, app.state.sessions = keys, throttle, sessions
     if add_pages:
         add_pages(app, settings)
     else:
         app.add_route("/", lambda _: RedirectResponse("/docs"), include_in_schema=False)
-    return Gate(app, keys, settings.api, metrics)
+    return Gate(app, keys, throttle, sessions, limits, metrics)
 
 
 def _add_documentation(app: FastAPI) -> None:

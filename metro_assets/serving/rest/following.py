@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -36,6 +37,8 @@ class Following:
         """Why the newest publication is not served; None: it is."""
         self.current: Served | None = None
         """What is served; replaced as a whole."""
+        self.preparing: list[Callable[[OpenPublication], None]] = []
+        """What is done with a publication before it is served, so that nobody waits for it."""
         self._stamp: Stamp | None = None
 
     def served(self) -> Served:
@@ -52,7 +55,9 @@ class Following:
         try:
             opened = self.reader.in_force()
             if self.current is None or opened is not self.current.opened:
-                self.current = Served(opened, opened.slates())
+                served = Served(opened, opened.slates())
+                self._prepare(opened)
+                self.current = served
                 self.metrics.serve(opened.publication)
                 log.info("serving", publication=opened.publication.name, champion=opened.publication.champion)
             self.problem = None
@@ -62,6 +67,14 @@ class Following:
                 log.error("not served", problem=str(error))
             self.problem = str(error)
         self._stamp = stamp
+
+    def _prepare(self, opened: OpenPublication) -> None:
+        for prepare in self.preparing:
+            try:
+                prepare(opened)
+            except (WarehouseError, OSError) as error:
+                # Only who asks for it will miss it: the publication is served all the same.
+                log.error("not prepared", problem=str(error))
 
     async def follow(self) -> None:
         """Look until cancelled; the reading is done by another thread."""

@@ -22,11 +22,13 @@ log = structlog.get_logger("metro.api")
 
 CODES = {
     401: "no_valid_key",
+    403: "foreign_site",
     404: "no_such_address",
     405: "method_not_allowed",
     408: "too_slow",
     413: "too_large",
     422: "invalid_request",
+    429: "too_many_wrong_keys",
 }
 
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import duckdb
+import numpy as np
 import polars as pl
 import typer
 
 from metro_assets.config import Candidates, Evaluation, Features, Ranking
 from metro_assets.sql import Relation
 from metro_assets.studies.complete_journey.coupon_ranking import mean_ndcg, metrics_of, paired_difference, score_fold
-from metro_assets.studies.complete_journey.entrants import BASELINES, ENTRANTS
+from metro_assets.studies.complete_journey.entrants import BASELINES, ENTRANTS, Entrant
 from metro_assets.studies.complete_journey.history import campaigns_of, history_of
 from metro_assets.studies.complete_journey.matrix import matrix_of
-from metro_assets.studies.complete_journey.next_basket import WINDOW_DAYS, judge_next_baskets
+from metro_assets.studies.complete_journey.next_basket import FIRST_WEEK, WEEKS, WINDOW_DAYS, judge_next_baskets
+from metro_assets.studies.complete_journey.phase_2 import PHASE_1, PHASE_2, SEQUENCES, matrix_of_phase_2
 from metro_assets.studies.complete_journey.pictures import draw_study
 from metro_assets.studies.complete_journey.protocol import WITHOUT_HISTORY, given_split, rolling_folds
 from metro_assets.studies.complete_journey.tries import INNER, TRIES, judge_tries
+from metro_assets.studies.sequences.next_items import WEEK, judge_next_items
 
 SEED = 42
+OTHERS_OF_PHASE_2 = ("repeat_purchase", "logistic", "listwise_sets")
+"""Orders that each is compared with: the baseline, and of phase 1 the platform's own and the best."""
 
 
 class Part(StrEnum):
@@ -34,6 +40,8 @@ class Part(StrEnum):
     GIVEN = "given"
     ROLLING = "rolling"
     BASKETS = "baskets"
+    NEXT_ITEMS = "next_items"
+    PHASE_2 = "phase_2"
     PICTURES = "pictures"
 
 
@@ -94,6 +102,27 @@ def main(
                 for window_days in (Features().window_days, WINDOW_DAYS)
             ]
             pl.concat(baskets).write_csv(output / "baskets.csv", float_precision=4)
+        if Part.NEXT_ITEMS in parts:
+            products = history.products.select("product_id").fetchnumpy()["product_id"]
+            next_items = judge_next_items(
+                history.order_items,
+                history.customers,
+                np.sort(products).astype(np.int64),
+                [FIRST_WEEK + week * WEEK for week in range(WEEKS)],
+                SEQUENCES,
+                evaluation,
+                SEED,
+                threads,
+                typer.echo,
+            )
+            next_items.write_csv(output / "next_items.csv", float_precision=4)
+        if Part.PHASE_2 in parts:
+            described = matrix_of_phase_2(matrix(Features()), history, connection, SEED, threads)
+            entrants = (*PHASE_1, *PHASE_2)
+            scored = score_fold(described, given_split(), campaigns, entrants, ranking, SEED, threads)
+            _write(scored.rows, output / "phase_2.csv", evaluation, entrants, OTHERS_OF_PHASE_2)
+            validation = [{"order": name, **metrics} for name, metrics in scored.validation.items()]
+            pl.DataFrame(validation).write_csv(output / "phase_2_validation.csv", float_precision=4)
         if Part.TRIES in parts:
             tried = []
             for row in judge_tries(TRIES, matrix, campaigns, evaluation, SEED, threads):
@@ -105,15 +134,17 @@ def main(
     typer.echo(f"{time.perf_counter() - started:.0f} s, {peak:,.0f} MiB at most")
 
 
-def _write(scored: pl.DataFrame, path: Path, evaluation: Evaluation) -> None:
+def _write(
+    scored: pl.DataFrame,
+    path: Path,
+    evaluation: Evaluation,
+    entrants: Sequence[Entrant] = ENTRANTS,
+    others: Sequence[str] = ("repeat_purchase", "logistic", "logistic_sets", "boosted_trees_sets"),
+) -> None:
+    """The metrics of every order, and the paired difference of each to some others."""
     metrics_of(scored, evaluation, SEED).write_csv(path, float_precision=4)
-    names = [*(entrant.name for entrant in ENTRANTS), *BASELINES]
-    pairs = [
-        (name, other)
-        for other in ("repeat_purchase", "logistic", "logistic_sets", "boosted_trees_sets")
-        for name in names
-        if name != other
-    ]
+    names = [*(entrant.name for entrant in entrants), *BASELINES]
+    pairs = [(name, other) for other in others for name in names if name != other]
     differences = [(*pair, *paired_difference(scored, *pair, evaluation, SEED)) for pair in pairs]
     schema = ["order", "against", "difference", "lower", "upper"]
     pl.DataFrame(differences, schema=schema, orient="row").write_csv(

@@ -5,10 +5,11 @@ nobody knows, and how near it is to the customer. The prior is bad: it thinks of
 so that whoever never explores stays with the first that sells at all.
 """
 
+from __future__ import annotations
+
 from datetime import date, timedelta
 
 import numpy as np
-import pytest
 from scipy.special import expit
 
 from metro_assets.config import Bandit, Selection
@@ -17,15 +18,21 @@ from metro_assets.ranking.posterior import Rows, log_odds, prior, updated
 from metro_assets.selection.thompson import Block, mixture
 
 MORNINGS, CUSTOMERS, OFFERS = 50, 100, 8
+FIRST_MORNING = date(2026, 5, 18)
 EFFECT = np.array([-1.6, -1.7, -1.5, -1.6, -0.4, -1.5, -1.7, -1.6])
+"""Log odds of each offer at a customer of usual nearness: the fifth is the best."""
 NEARNESS = 0.5
 BANDIT = Bandit(prior_rate=0.005, intercept_sd=0.5, offer_sd=1.0)
 RULES = Selection(slate_size=1, sampled_slates=16, exploration_budget=1)
 FEATURES = ("category_affinity_score",)
+POLICIES = ("thompson", "greedy", "random")
 
 
 def regret(policy: str, seed: int) -> Floats:
-    """Redemptions lost against the best choice for every customer, on each morning."""
+    """Redemptions lost against the best choice for every customer, on each morning, [mornings].
+
+    `greedy` shows what the same belief thinks best on average, `random` draws lots.
+    """
     generator = np.random.default_rng(seed)
     lost = np.zeros(MORNINGS)
     belief = None
@@ -35,7 +42,7 @@ def regret(policy: str, seed: int) -> Floats:
         if belief is None:
             spread = Rows(
                 near.reshape(-1, 1),
-                np.ones(near.size),
+                np.ones(near.size, dtype=np.float32),
                 np.zeros(near.size),
                 np.ones(near.size),
                 np.zeros(near.size, int),
@@ -53,7 +60,7 @@ def regret(policy: str, seed: int) -> Floats:
             log_odds_sd=sd.reshape(CUSTOMERS, OFFERS).astype(np.float64),
             uncapped=OFFERS,
         )
-        best, slates = mixture(block, date(2026, 5, 18) + timedelta(days=morning), RULES, seed)
+        best, slates = mixture(block, FIRST_MORNING + timedelta(days=morning), RULES, seed)
         chosen = {
             "greedy": best[:, 0],
             "thompson": slates[:, 0, 0],
@@ -61,27 +68,8 @@ def regret(policy: str, seed: int) -> Floats:
         }[policy]
         everyone = np.arange(CUSTOMERS)
         lost[morning] = (chance.max(axis=1) - chance[everyone, chosen]).sum()
+        top = np.ones(CUSTOMERS, dtype=np.float32)
         label = (generator.random(CUSTOMERS) < chance[everyone, chosen]).astype(np.float64)
-        shown = Rows(near[everyone, chosen][:, None], np.ones(CUSTOMERS), label, np.ones(CUSTOMERS), chosen)
+        shown = Rows(near[everyone, chosen][:, None], top, label, np.ones(CUSTOMERS), chosen)
         belief = updated(belief, shown, BANDIT)
     return lost
-
-
-@pytest.fixture(scope="module")
-def lost() -> dict[str, Floats]:
-    return {
-        policy: np.mean([regret(policy, seed) for seed in range(5)], axis=0)
-        for policy in ("thompson", "greedy", "random")
-    }
-
-
-def test_exploring_loses_less_than_never_exploring_under_a_bad_prior_and_than_chance(lost: dict[str, Floats]) -> None:
-    assert lost["thompson"].sum() < 0.6 * lost["greedy"].sum()
-    assert lost["thompson"].sum() < 0.3 * lost["random"].sum()
-
-
-def test_what_is_lost_a_morning_falls_to_nearly_nothing(lost: dict[str, Floats]) -> None:
-    """Sublinear regret: the last mornings lose a small part of what the first did; chance never gets better."""
-    first, last = slice(0, 5), slice(-10, None)
-    assert lost["thompson"][last].mean() < 0.15 * lost["thompson"][first].mean()
-    assert lost["random"][last].mean() == pytest.approx(lost["random"][first].mean(), rel=0.1)

@@ -1,0 +1,1 @@
+"""What a customer buys next: networks of purchase sequences beside habits and popularity, over the full catalogue."""

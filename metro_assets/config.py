@@ -434,9 +434,6 @@ class Experiments(Section):
         14, ge=1, description="days over which the oracle counts what showing an offer changes"
     )
     bootstrap_samples: int = Field(1_000, ge=1, description="bootstrap resamples of seeds and customers")
-    off_policy_minimum_sample: float = Field(
-        50.0, ge=1, description="effective sample size below which an off-policy estimate is not stated"
-    )
 
 
 class Engine(Section):

@@ -5,9 +5,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from metro_assets.config import SERVABLE, Engine
+from metro_assets.config import SERVABLE, Engine, load_settings
+from metro_assets.experiments.morning import candidates_of, choose, score_candidates, scored_by
+from metro_assets.experiments.opening import Memory
+from metro_assets.ranking.fitting import load_scorer
 from metro_assets.serving.queries import RecommendationReader
+from metro_assets.storage.models import ModelStore
 from metro_assets.storage.tables import Warehouse
+from metro_assets.vocabulary import Algorithm
 from metro_assets_tests.conftest import RUN_DATE, STRATEGIES, metro
 
 pytestmark = pytest.mark.slow
@@ -79,3 +84,26 @@ def test_every_challenger_has_its_gate(whole: Path) -> None:
     champion = gates["champion"].unique().item()
     assert set(gates["algorithm"]) == set(map(str, SERVABLE)) - {champion}
     assert not gates["is_passed"].any()  # 150 customers are too few
+
+
+@pytest.mark.parametrize("algorithm", [Algorithm.SASREC, Algorithm.UPLIFT])
+def test_the_twin_chooses_what_the_pipeline_recommends(whole: Path, algorithm: Algorithm) -> None:
+    """Also where a scorer reads a network of purchase sequences, or margins."""
+    settings, models, some = load_settings(whole), ModelStore(whole), list(range(3, 150, 7))
+    nobody = {"customer_id": pl.Int32, "offer_id": pl.Int32, "position": pl.Int8, "propensity": pl.Float64}
+    scorer = load_scorer(algorithm, models.load(f"{algorithm}_ranker", RUN_DATE))
+    memory = Memory(Warehouse(whole, ENGINE), settings.calendar_start, RUN_DATE)
+    with memory.opening(RUN_DATE) as opening:
+        candidates = candidates_of(opening, some, settings)
+        score = scored_by(algorithm, scorer, settings, models)
+        scored, _ = score_candidates(opening, candidates, pl.DataFrame(schema=nobody), score)
+        chosen = choose(opening, candidates, scored, settings, settings.seed, least_score=0.0)
+    memory.close()
+    by_algorithm = (pl.col("algorithm") == algorithm) & pl.col("customer_id").is_in(some)
+    recommended = rows(whole, "recommendations").filter(by_algorithm).sort("customer_id", "rank")
+    assert len(chosen) > 100
+    assert (
+        chosen.select("customer_id", "rank", "offer_id").rows()
+        == recommended.select("customer_id", "rank", "offer_id").rows()
+    )
+    assert chosen["score"].to_list() == pytest.approx(recommended["score"].to_list(), rel=1e-4)

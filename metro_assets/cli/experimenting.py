@@ -27,14 +27,15 @@ def run_experiment(
     ------
     ConfigurationError : an unknown policy, a source without a truth, a name that stands for another experiment.
     """
-    from metro_assets.experiments.plan import plan_experiment, playable
+    from metro_assets.experiments.plan import plan_experiment, played_by_default
     from metro_assets.experiments.play import finished_days
+    from metro_assets.experiments.promises import promised_margins
     from metro_assets.experiments.racing import race
     from metro_assets.experiments.report import short_rows, write_report
     from metro_assets.experiments.results import results
     from metro_assets.experiments.scoreboard import scoreboard
 
-    asked = [text.strip() for text in policies.split(",") if text.strip()] if policies else playable(settings)
+    asked = [text.strip() for text in policies.split(",") if text.strip()] if policies else played_by_default(settings)
     plan = plan_experiment(settings, asked, days, seeds, start, experiment)
     total = len(plan.seeds) * len(plan.policies) * plan.days
     console.print(
@@ -61,7 +62,7 @@ def run_experiment(
         )
     with console.status("comparing"):
         found = results(plan)
-        page = write_report(plan, found, scoreboard(plan))
+        page = write_report(plan, found, scoreboard(plan), promised_margins(plan))
     header, *rows = short_rows(plan, found)
     table = Table(title="Change per 1,000 customers against no offers over the period")
     for column in header:

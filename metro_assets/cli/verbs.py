@@ -250,7 +250,7 @@ def rollback(
 @explaining
 def experiment(
     policies: Annotated[
-        str | None, typer.Option(metavar="NAME,NAME", help="Policies to play; default every algorithm.")
+        str | None, typer.Option(metavar="NAME,NAME", help="Policies to play; default every algorithm but sasrec.")
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="Days to play.")] = 28,
     seeds: Annotated[int, typer.Option(min=1, help="Worlds to play on.")] = 1,

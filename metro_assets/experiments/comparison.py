@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from metro_assets.evaluation.bootstrap import Floats, interval, resampled_means
@@ -38,14 +39,21 @@ def per_customer(
     return table
 
 
-def estimates(seeds: Sequence[Floats], samples: int, seed: int) -> list[Estimate]:
-    """Mean over seeds of the mean over customers, per column, with its interval.
+def estimates(
+    seeds: Sequence[Floats], samples: int, seed: int, customers: Sequence[npt.ArrayLike] | None = None
+) -> list[Estimate]:
+    """Mean over seeds of the mean over rows, per column, with its interval.
 
     Parameters
     ----------
-    seeds : of each seed [customers, columns]; NaN where a customer has no value.
+    seeds : of each seed [rows, columns]; NaN where a row has no value.
+    customers : of each seed the customer of every row; by default every row is a customer.
     """
-    means = [resampled_means(table, np.arange(len(table)), samples, seed + place) for place, table in enumerate(seeds)]
+    owners = customers or [np.arange(len(table)) for table in seeds]
+    means = [
+        resampled_means(table, owner, samples, seed + place)
+        for place, (table, owner) in enumerate(zip(seeds, owners, strict=True))
+    ]
     with np.errstate(invalid="ignore"):
         value = np.mean([_means(table) for table in seeds], axis=0)
     generator = np.random.default_rng(seed)

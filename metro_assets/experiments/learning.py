@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+import polars as pl
+
 from metro_assets.config import Ranking, Settings
+from metro_assets.experiments.next_items import examples_by_network, fit_network
 from metro_assets.experiments.opening import Opening
 from metro_assets.ranking.bayesian_logistic import BayesianLogisticRanker
 from metro_assets.ranking.examples import (
@@ -12,6 +15,7 @@ from metro_assets.ranking.examples import (
     labelled,
     windows_before,
     with_customer_codes,
+    with_next_item_examples,
     with_offer_codes,
 )
 from metro_assets.ranking.fitting import fit_ranker, load_scorer, partition_seed, ranker_class
@@ -21,7 +25,7 @@ from metro_assets.ranking.uplift.fitting import fit_uplift
 from metro_assets.ranking.uplift.trial import TrialSources, trial_windows, with_outcomes
 from metro_assets.sql import Relation, stored
 from metro_assets.storage.models import ModelStore
-from metro_assets.vocabulary import CONTEXT_FEATURES, RANKER_SUFFIX, Algorithm
+from metro_assets.vocabulary import CONTEXT_FEATURES, NEXT_ITEM_FEATURE, RANKER_SUFFIX, Algorithm
 
 BELIEF = "bandit_posterior"
 
@@ -43,6 +47,10 @@ def scorer_of(
 def _fit(opening: Opening, algorithm: Algorithm, models: ModelStore, settings: Settings, seed: int) -> None:
     ranking = settings.ranking
     rows = _settled_rows(opening, algorithm, ranking)
+    if NEXT_ITEM_FEATURE in ranker_class(algorithm).feature_names:
+        fit_network(opening, models, settings, seed)
+        rows = with_next_item_examples(rows, _table(opening, examples_by_network(opening, models, settings)))
+        rows = rows.materialize()
     first_shown = rows.aggregate("min(shown_date)").fetchall()[0][0] or opening.run_date
     windows = windows_before(opening.run_date, first_shown, ranking)
     fitted = fit_ranker(
@@ -96,6 +104,10 @@ def _belief_of_the_day(opening: Opening, settings: Settings, seed: int) -> Score
     if belief is None:
         raise NotEnoughHistoryError(f"no impression has settled at {run_date}; choose a longer sizes.history_days")
     return BayesianLogisticRanker(belief, ranking.bandit.offer_sd)
+
+
+def _table(opening: Opening, rows: pl.DataFrame) -> Relation:
+    return opening.connection.from_arrow(rows.to_arrow())
 
 
 def _examples(opening: Opening, ranking: Ranking) -> Relation:

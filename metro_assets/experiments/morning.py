@@ -21,6 +21,7 @@ from metro_assets.embeddings.cold import vectors_of_assortment
 from metro_assets.embeddings.customers import vectors_of_customers
 from metro_assets.embeddings.product2vec import fit_product2vec, fit_seed
 from metro_assets.embeddings.tables import CUSTOMER_SCHEMA, PRODUCT_SCHEMA, arrays_of, table_of
+from metro_assets.experiments.next_items import scores_by_network
 from metro_assets.experiments.opening import Opening
 from metro_assets.features.customers import (
     features_of_customers,
@@ -34,17 +35,19 @@ from metro_assets.features.pairs import features_of_pairs, sums_at
 from metro_assets.features.training import History, Served, examples, examples_as_served
 from metro_assets.features.uplift import Trial, uplift_examples_of
 from metro_assets.features.windows import known_before
-from metro_assets.ranking.examples import with_customer_codes, with_offer_codes
+from metro_assets.ranking.examples import with_customer_codes, with_next_item, with_offer_codes
 from metro_assets.ranking.protocol import Scorer
 from metro_assets.ranking.scoring import score_pool, with_margins
 from metro_assets.selection import policies
 from metro_assets.selection.rules import WEEK_DAYS, eligible_candidates, judged_candidates
 from metro_assets.sql import Relation, dated, on_date, query, stored, values
+from metro_assets.storage.models import ModelStore
 from metro_assets.vocabulary import (
     CUSTOMER_FEATURES,
     FURTHER_INTERACTION_FEATURES,
     INTERACTION_FEATURES,
     MARGIN_FEATURES,
+    NEXT_ITEM_FEATURE,
     Strategy,
 )
 
@@ -151,13 +154,21 @@ def _history(opening: Opening, days: int, settings: Features) -> History:
     )
 
 
-def scored_by(policy: str, scorer: Scorer, settings: Settings) -> Pairs:
-    """Scores of pairs by what a policy has learned."""
+def scored_by(policy: str, scorer: Scorer, settings: Settings, models: ModelStore) -> Pairs:
+    """Scores of pairs by what a policy has learned.
+
+    Parameters
+    ----------
+    models : where the network lies that a scorer of purchase sequences reads.
+    """
 
     def scored(opening: Opening, candidates: Relation) -> pl.DataFrame:
         pairs = pair_features(opening, candidates, settings.features)
         if set(MARGIN_FEATURES) & set(scorer.feature_names):
             pairs = with_margins(pairs, _margins(opening, candidates))
+        if NEXT_ITEM_FEATURE in scorer.feature_names:
+            said = scores_by_network(opening, models, candidates, settings)
+            pairs = stored(with_next_item(pairs, opening.connection.from_arrow(said.to_arrow())))
         return score_pool(
             {policy: scorer},
             pairs,

@@ -78,16 +78,17 @@ def level(plan: Plan, seed: int) -> Level:
     return Level(len(registered_customers(plan, seed)), float(revenue), float(margins.sum()), int(redemptions))
 
 
-def concentration(plan: Plan, seed: int, policy: str) -> Concentration:
-    """Coverage and Gini of the offers that the policy showed."""
+def concentration(plan: Plan, seed: int, policy: str, days: tuple[date, date] | None = None) -> Concentration:
+    """Coverage and Gini of the offers that the policy showed, on all days or from the first to the last of `days`."""
     warehouse = plan.warehouse(seed, policy)
+    days = days or (plan.start, plan.end - timedelta(days=1))
     with warehouse.connection() as connection:
         counts = (
             query(
                 __package__,
                 "offers_shown",
-                offers=_played(warehouse, connection, "offers", plan),
-                impressions=_played(warehouse, connection, "impressions", plan),
+                offers=warehouse.read(connection, "offers", days),
+                impressions=warehouse.read(connection, "impressions", days),
                 parameters=values(policy=policy),
             )
             .pl()["impression_count"]

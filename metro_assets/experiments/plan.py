@@ -19,10 +19,20 @@ from metro_assets.vocabulary import Algorithm
 CONTROL, RANDOM, ORACLE = "no_offer", "random", "oracle"
 ALWAYS = (CONTROL, RANDOM, ORACLE)
 """In every race: nothing is shown; lots among the eligible candidates; the true expected margin."""
-NOT_PLAYED = {Algorithm.SASREC}
-"""Reads what a network of purchase sequences says, and the twin fits none."""
+ON_REQUEST = {Algorithm.SASREC}
+"""In the race where it is asked for: its network of purchase sequences costs more than any other fit."""
 PLAN_FILE = "experiment.json"
-_BOUND_SECTIONS = {"sizes", "features", "candidates", "ranking", "selection", "experiments"}
+_BOUND_SECTIONS = {
+    "sizes",
+    "features",
+    "candidates",
+    "embeddings",
+    "sequences",
+    "ranking",
+    "uplift",
+    "selection",
+    "experiments",
+}
 
 
 @dataclass(frozen=True)
@@ -121,8 +131,13 @@ def plan_experiment(
 
 
 def playable(settings: Settings) -> list[str]:
-    """The algorithms that may be in the race: those that are fitted every day, but for what the twin does not fit."""
-    return [str(algorithm) for algorithm in settings.ranking.algorithms if algorithm not in NOT_PLAYED]
+    """The algorithms that may be in the race: those that are fitted every day."""
+    return [str(algorithm) for algorithm in settings.ranking.algorithms]
+
+
+def played_by_default(settings: Settings) -> list[str]:
+    """The algorithms that are in the race where none is asked for."""
+    return [str(algorithm) for algorithm in settings.ranking.algorithms if algorithm not in ON_REQUEST]
 
 
 def pin_plan(plan: Plan) -> None:

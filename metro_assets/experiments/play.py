@@ -129,6 +129,9 @@ class Player:
             scored, of_slates = score_candidates(opening, candidates, random_slates, score)
             least = LEAST_MARGIN_RON if self.policy == ORACLE else 0.0
             chosen = choose(opening, candidates, scored, settings, self.seed, least)
+        if self.policy == Algorithm.UPLIFT:
+            valued = values_of(scored, random_slates)
+            write_whole(_valued_path(self.plan, self.seed, day), _parquet(valued))
         arm = pl.when(pl.col("customer_id").is_in(due.tolist())).then(pl.lit(str(Arm.POLICY)))
         choices = chosen.with_columns(arm=arm.otherwise(pl.lit(str(Arm.EXPLORATION))))
         write_whole(_explored_path(self.plan, self.seed, self.policy, day), _parquet(of_slates))
@@ -150,7 +153,7 @@ class Player:
         if self.policy == ORACLE:
             return true_margins(Truth(self.world, plan.settings.experiments.oracle_horizon_days))
         scorer = scorer_of(opening, Algorithm(self.policy), self.models, plan.settings, self.seed, plan.start)
-        return scored_by(self.policy, scorer, plan.settings)
+        return scored_by(self.policy, scorer, plan.settings, self.models)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -181,6 +184,12 @@ def true_margins(truth: Truth) -> Pairs:
         return _scored(pairs, ORACLE, change)
 
     return scored
+
+
+def values_of(scored: Relation, explored: pl.DataFrame) -> pl.DataFrame:
+    """Value of every scored pair of the customers who see a random slate: customer_id, offer_id, value_ron."""
+    pairs: pl.DataFrame = scored.select("customer_id, offer_id, value_ron").order("customer_id, offer_id").pl()
+    return pairs.join(explored.select("customer_id").unique(), on="customer_id", how="semi", maintain_order="left")
 
 
 def _pairs(candidates: Relation) -> pl.DataFrame:
@@ -232,6 +241,15 @@ def read_explored(plan: Plan, seed: int, policy: str, day: date) -> pl.DataFrame
 
 def _explored_path(plan: Plan, seed: int, policy: str, day: date) -> Path:
     return plan.path(seed, policy) / "explored" / f"{day}.parquet"
+
+
+def read_valued(plan: Plan, seed: int, day: date) -> pl.DataFrame:
+    """What the uplift policy's model said of the pairs of a finished day, as `values_of` has it."""
+    return pl.read_parquet(_valued_path(plan, seed, day))
+
+
+def _valued_path(plan: Plan, seed: int, day: date) -> Path:
+    return plan.path(seed, Algorithm.UPLIFT) / "valued" / f"{day}.parquet"
 
 
 def _shown(choices: pl.DataFrame) -> Chosen:

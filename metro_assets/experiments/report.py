@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 from metro_assets.experiments.comparison import PER_CUSTOMERS, Estimate
 from metro_assets.experiments.pictures import draw_balance, draw_over_time
 from metro_assets.experiments.plan import CONTROL, Plan, write_whole
+from metro_assets.experiments.promises import FIGURES as FIGURES_OF_PROMISES
 from metro_assets.experiments.results import NDCG, REGRET, Results
 
-REPORT, FIGURES, DAYS, SCOREBOARD = "report.md", "experiment_results", "experiment_days", "known_truth"
+REPORT, FIGURES, DAYS = "report.md", "experiment_results", "experiment_days"
+SCOREBOARD, PROMISES = "known_truth", "promised_margins"
 COLUMNS = {
     "incremental_margin_ron": "margin, RON",
     "incremental_revenue_ron": "revenue, RON",
@@ -24,17 +26,23 @@ COLUMNS = {
 }
 
 
-def write_report(plan: Plan, found: Results, known_truth: pl.DataFrame) -> Path:
-    """Write all files of the report; returns the page."""
+def write_report(plan: Plan, found: Results, known_truth: pl.DataFrame, promised: pl.DataFrame) -> Path:
+    """Write all files of the report; returns the page.
+
+    Parameters
+    ----------
+    known_truth, promised : as `scoreboard` and `promised_margins` have them.
+    """
     folder = plan.folder
-    for name, frame in ((FIGURES, found.rows), (DAYS, found.days), (SCOREBOARD, known_truth)):
+    tables = {FIGURES: found.rows, DAYS: found.days, SCOREBOARD: known_truth, PROMISES: promised}
+    for name, frame in tables.items():
         write_whole(folder / f"{name}.csv", frame.write_csv().encode())
         buffer = BytesIO()
         frame.write_parquet(buffer)
         write_whole(folder / f"{name}.parquet", buffer.getvalue())
     write_whole(folder / "over-time.png", _png(draw_over_time(found)))
     write_whole(folder / "balance.png", _png(draw_balance(found)))
-    write_whole(folder / REPORT, _page(plan, found, known_truth).encode())
+    write_whole(folder / REPORT, _page(plan, found, known_truth, promised).encode())
     return folder / REPORT
 
 
@@ -68,7 +76,7 @@ def _best_first(plan: Plan, found: Results) -> list[str]:
     return sorted(policies, key=lambda policy: -found.value(policy, "incremental_margin_ron").value)
 
 
-def _page(plan: Plan, found: Results, known_truth: pl.DataFrame) -> str:
+def _page(plan: Plan, found: Results, known_truth: pl.DataFrame, promised: pl.DataFrame) -> str:
     header, *rows = table_rows(plan, found)
     lines = [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
     sizes, control = plan.settings.sizes, found.level
@@ -99,6 +107,8 @@ def _page(plan: Plan, found: Results, known_truth: pl.DataFrame) -> str:
             "",
             *_scoreboard_lines(known_truth),
             "",
+            *_promise_lines(promised, plan.settings.ranking.label_horizon_days),
+            "",
         ]
     )
 
@@ -120,6 +130,34 @@ def _scoreboard_lines(known_truth: pl.DataFrame) -> list[str]:
         "and as the policy's own slates brought them.",
         "",
         "| policy | estimator | estimate, 95 % | effective rows | truth | error | closed loop |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *rows,
+    ]
+
+
+def _promise_lines(promised: pl.DataFrame, horizon_days: int) -> list[str]:
+    heading = "## What the uplift model promises, and what is true"
+    if promised.is_empty():
+        return [heading, "", "The uplift policy is not in the race: nobody promises a margin."]
+    rows = []
+    for row in promised.iter_rows(named=True):
+        parts = ([row[f"{name}{end}_ron"] for end in ("", "_lower", "_upper")] for name in FIGURES_OF_PROMISES)
+        figures = [_with_interval(Estimate(*part), 0) if None not in part else "" for part in parts]
+        known = [row[name] for name in ("offers_per_slate", "valued_share", "closed_loop_ron")]
+        offers, share, loop = (
+            "" if value is None else format(value, style)
+            for value, style in zip(known, (".1f", ".0%", ",.0f"), strict=True)
+        )
+        rows.append(f"| {row['policy']} | {offers} | {share} | {' | '.join(figures)} | {loop} |")
+    return [
+        heading,
+        "",
+        f"Margin that 1,000 slates add within {horizon_days} days, RON: of the offers that each policy would have "
+        "shown to the customers who saw a random slate, at any place of a slate. Promised by the model of the uplift "
+        "policy's path, true by the world's own probabilities and prices, both of the offers that the model has "
+        "valued. The closed loop is what each policy's own slates brought until the last day.",
+        "",
+        "| policy | offers per slate | valued | promised, 95 % | true, 95 % | promised less true, 95 % | closed loop |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         *rows,
     ]

@@ -9,18 +9,23 @@ their own places, to customers whom it had addressed before.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from metro_assets.evaluation.off_policy import LoggedSlates, estimates
+from metro_assets.experiments.intended import PAIR, intended_slates, known_of_pairs
 from metro_assets.experiments.outcomes import explored_with_labels, shown_redemption_rate
 from metro_assets.experiments.plan import ALWAYS, CONTROL, Plan, world_of
-from metro_assets.experiments.play import read_choices, read_explored
+from metro_assets.metrics import Floats
 from metro_assets.sources.synthetic.behaviour_facts import SLATE_SIZE
 from metro_assets.sources.synthetic.truth import Truth
-from metro_assets.vocabulary import Arm
+
+Ids: TypeAlias = npt.NDArray[Any]
 
 SCHEMA = {
     "policy": pl.String,
@@ -39,12 +44,16 @@ SLATE_PLACES = 10_000_000
 
 def scoreboard(plan: Plan) -> pl.DataFrame:
     """One row per policy and estimator, all seeds together: the estimate, the truth and its relative error."""
+    judged = [policy for policy in plan.policies if policy != CONTROL]
+    targets = {
+        seed: {policy: intended_slates(plan, seed, policy, _last_settled(plan)) for policy in judged}
+        for seed in plan.seeds
+    }
+    truths = [true_rates(plan, seed, targets[seed]) for seed in plan.seeds]
     rows: list[dict[str, object]] = []
-    for policy in plan.policies:
-        if policy == CONTROL:
-            continue
-        logs = [_logged(plan, seed, policy) for seed in plan.seeds]
-        truth = float(np.mean([_true_rate(plan, seed, policy) for seed in plan.seeds]))
+    for policy in judged:
+        logs = [_logged(plan, seed, policy, targets[seed][policy]) for seed in plan.seeds]
+        truth = float(np.mean([of_policies[policy] for of_policies in truths]))
         realised = float(np.mean([shown_redemption_rate(plan, seed, policy, _horizon(plan)) for seed in plan.seeds]))
         found = estimates(_together(logs), plan.settings.evaluation, plan.settings.seed)
         rows.extend(
@@ -60,32 +69,40 @@ def scoreboard(plan: Plan) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
+def true_rates(plan: Plan, seed: int, targets: Mapping[str, pl.DataFrame]) -> dict[str, float]:
+    """Mean true probability that an offer of each policy's slates is redeemed, over the places of a random slate.
+
+    NaN for a policy that would have shown nothing.
+    """
+    truth = Truth(world_of(plan.settings.sizes, seed, plan.first_day), _horizon(plan))
+
+    def at_any_place(day: date, customer: Ids, offer: Ids) -> Floats:
+        places = [np.full(len(customer), place) for place in range(1, SLATE_SIZE + 1)]
+        chances = [truth.redemption_probability(day, customer, offer, place) for place in places]
+        return np.asarray(np.mean(chances, axis=0))
+
+    known = known_of_pairs(targets.values(), at_any_place)
+    shown = {policy: target.join(known, on=PAIR)["known"] for policy, target in targets.items()}
+    return {
+        policy: float(chances.to_numpy().mean()) if len(chances) else float("nan") for policy, chances in shown.items()
+    }
+
+
 def _horizon(plan: Plan) -> int:
     return plan.settings.evaluation.horizon_days
 
 
-def _targets(plan: Plan, seed: int, policy: str) -> pl.DataFrame:
-    """What the policy would have shown instead of the random slates of the settled days."""
-    last = plan.end - timedelta(days=_horizon(plan))
-    parts = [
-        read_choices(plan, seed, policy, day)
-        .filter(pl.col("arm") == str(Arm.EXPLORATION))
-        .join(read_explored(plan, seed, policy, day), on="customer_id", how="semi")
-        .with_columns(shown_date=pl.lit(day))
-        for day in plan.dates
-        if day <= last
-    ]
-    nothing = pl.DataFrame(schema={"customer_id": pl.Int32, "offer_id": pl.Int32, "score": pl.Float32})
-    return pl.concat(parts) if parts else nothing.with_columns(shown_date=pl.lit(plan.start))
+def _last_settled(plan: Plan) -> date:
+    """The last day whose slates' redemptions are all known."""
+    return plan.end - timedelta(days=_horizon(plan))
 
 
-def _logged(plan: Plan, seed: int, policy: str) -> LoggedSlates:
+def _logged(plan: Plan, seed: int, policy: str, target: pl.DataFrame) -> LoggedSlates:
     """The random slates of one seed with what the policy would have done with each of their offers.
 
     The model of the reward is the policy's own score, where that is a probability of redemption.
     """
     shown = explored_with_labels(plan, seed, policy, _horizon(plan))
-    target = _targets(plan, seed, policy)
     slates = shown.select("slate_id", "shown_date", "customer_id").unique().sort("slate_id")
     sizes = (
         target.group_by("shown_date", "customer_id")
@@ -131,17 +148,3 @@ def _together(logs: list[LoggedSlates]) -> LoggedSlates:
         prediction=joined("prediction") if has_model else None,
         target_prediction=joined("target_prediction") if has_model else None,
     )
-
-
-def _true_rate(plan: Plan, seed: int, policy: str) -> float:
-    """Mean true probability that an offer which the policy would have shown is redeemed, at the places of a slate."""
-    target = _targets(plan, seed, policy)
-    truth = Truth(world_of(plan.settings.sizes, seed, plan.first_day), _horizon(plan))
-    sums, count = 0.0, 0
-    for (day,), part in target.group_by("shown_date", maintain_order=True):
-        pairs = part["customer_id"].to_numpy(), part["offer_id"].to_numpy()
-        for place in range(1, SLATE_SIZE + 1):
-            position = np.full(len(part), place)
-            sums += float(truth.redemption_probability(day, *pairs, position).sum()) / SLATE_SIZE
-        count += len(part)
-    return sums / count if count else float("nan")

@@ -26,6 +26,10 @@ def settings(ran: Path) -> Settings:
     return load_settings(ran)
 
 
+def models(settings: Settings) -> ModelStore:
+    return ModelStore(settings.warehouse)
+
+
 @pytest.fixture(scope="module")
 def opening(ran: Path, settings: Settings) -> Iterator[Opening]:
     memory = Memory(Warehouse(ran, settings.engine), settings.calendar_start, RUN_DATE)
@@ -43,9 +47,11 @@ def test_the_pool_of_a_few_is_their_part_of_the_pool_of_all(opening: Opening, se
 
 @pytest.mark.parametrize("algorithm", [Algorithm.LOGISTIC, Algorithm.BOOSTED_TREES])
 def test_it_chooses_what_the_pipeline_recommends(opening: Opening, settings: Settings, algorithm: Algorithm) -> None:
-    scorer = load_scorer(algorithm, ModelStore(settings.warehouse).load(f"{algorithm}_ranker", RUN_DATE))
+    scorer = load_scorer(algorithm, models(settings).load(f"{algorithm}_ranker", RUN_DATE))
     candidates = candidates_of(opening, SOME, settings)
-    scored, _ = score_candidates(opening, candidates, NO_SLATES, scored_by(str(algorithm), scorer, settings))
+    scored, _ = score_candidates(
+        opening, candidates, NO_SLATES, scored_by(str(algorithm), scorer, settings, models(settings))
+    )
     chosen = choose(opening, candidates, scored, settings, settings.seed, least_score=0.0)
     recommended = (
         opening.days("recommendations")
@@ -61,13 +67,15 @@ def test_it_chooses_what_the_pipeline_recommends(opening: Opening, settings: Set
 def test_random_slates_are_scored_beside_the_pool_and_chosen_from_by_nobody(
     opening: Opening, settings: Settings
 ) -> None:
-    scorer = load_scorer(Algorithm.LOGISTIC, ModelStore(settings.warehouse).load("logistic_ranker", RUN_DATE))
+    scorer = load_scorer(Algorithm.LOGISTIC, models(settings).load("logistic_ranker", RUN_DATE))
     candidates = candidates_of(opening, SOME, settings)
     known = set(candidates.select("customer_id, offer_id").fetchall())
     live = [offer for (offer,) in opening.days("offers").select("offer_id").order("offer_id").fetchall()]
     outside = next((SOME[0], offer) for offer in live if (SOME[0], offer) not in known)
     slates = pl.DataFrame([(*outside, 1, 0.1)], schema=NO_SLATES.schema, orient="row")
-    scored, of_slates = score_candidates(opening, candidates, slates, scored_by("logistic", scorer, settings))
+    scored, of_slates = score_candidates(
+        opening, candidates, slates, scored_by("logistic", scorer, settings, models(settings))
+    )
     assert of_slates.row(0)[:2] == outside
     assert 0 < of_slates["score"][0] < 1
     chosen = choose(opening, candidates, scored, settings, settings.seed, least_score=0.0)

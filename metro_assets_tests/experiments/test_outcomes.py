@@ -9,6 +9,7 @@ import pytest
 from metro_assets.experiments.comparison import estimates, per_customer
 from metro_assets.experiments.outcomes import concentration, differences, gini, level, line_margins
 from metro_assets.experiments.plan import CONTROL, ORACLE, Plan
+from metro_assets.experiments.promises import promised_margins
 from metro_assets.experiments.report import write_report
 from metro_assets.experiments.results import PAIRED, results
 from metro_assets.experiments.scoreboard import scoreboard
@@ -121,7 +122,7 @@ def test_an_interval_covers_the_mean_in_most_samples() -> None:
 
 def test_the_report_has_every_policy_and_its_files(played: Plan) -> None:
     found = results(played)
-    page = write_report(played, found, scoreboard(played))
+    page = write_report(played, found, scoreboard(played), promised_margins(played))
     text = page.read_text("utf-8")
     for policy in ("logistic", "random", ORACLE):
         assert f"| {policy} |" in text

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metro_assets.config import ConfigurationError, load_settings
-from metro_assets.experiments.plan import ALWAYS, pin_plan, plan_experiment
+from metro_assets.experiments.plan import ALWAYS, pin_plan, plan_experiment, playable, played_by_default
 
 START = date(2026, 3, 2)
 
@@ -23,6 +23,12 @@ def test_control_lots_and_oracle_are_always_in_the_race(tmp_path: Path) -> None:
 def test_an_unknown_policy_is_named_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"--policies greedy: no such policy; choose from .*logistic"):
         plan_experiment(load_settings(tmp_path), ["logistic", "greedy"], 3, 1, START)
+
+
+def test_what_costs_most_is_played_on_request_only(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    assert set(playable(settings)) - set(played_by_default(settings)) == {"sasrec"}
+    assert plan_experiment(settings, ["sasrec"], 3, 1, START).policies == ("no_offer", "sasrec", "random", "oracle")
 
 
 def test_own_files_have_no_twin(tmp_path: Path) -> None:

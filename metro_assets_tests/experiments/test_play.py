@@ -1,6 +1,7 @@
 """Days that are played: the same after a kill, the same for all but what offers change, learning as they go."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -87,3 +88,26 @@ def test_nothing_that_was_shared_was_changed(played: Plan) -> None:
     with history.connection() as connection:
         policies = history.read(connection, "impressions").select("policy").distinct().fetchall()
     assert {name for (name,) in policies} == {"logging-v1", "exploration-v1"}
+
+
+def test_a_policy_may_read_purchase_sequences(copied_experiment: Plan) -> None:
+    """Its network is fitted with its ranker, on purchases before the first impression that the ranker learns from."""
+    settings = copied_experiment.settings
+    quick = settings.model_copy(
+        update={
+            "ranking": settings.ranking.model_copy(update={"train_days": 6, "validation_days": 2, "test_days": 2}),
+            "sequences": settings.sequences.model_copy(update={"validation_days": 2, "maximum_epochs": 1}),
+        }
+    )
+    plan, seed = replace(copied_experiment, settings=quick, days=1), copied_experiment.seeds[0]
+    play(plan, seed, "sasrec")
+    models = ModelStore(plan.path(seed, "sasrec"))
+    (network,), (ranker,) = models.versions("next_item_model"), models.versions("sasrec_ranker")
+    assert network.run_date == ranker.run_date == plan.start
+    metadata = models.metadata("next_item_model", plan.start)
+    assert metadata["cut-off"] == str(plan.start - timedelta(days=6 + 2 + 2 + 2 - 1))
+    chosen = read_choices(plan, seed, "sasrec", plan.start)
+    assert len(chosen) > 50
+    record_path(plan, seed, "sasrec", plan.start).unlink()
+    play(plan, seed, "sasrec")
+    assert read_choices(plan, seed, "sasrec", plan.start).equals(chosen)

@@ -101,6 +101,17 @@ def test_a_higher_place_is_never_worse(world: World, shown: dict[date, pl.DataFr
     assert top.mean() > last.mean()
 
 
+def test_the_margin_at_any_of_some_places_is_the_mean_of_the_margins_at_each(
+    world: World, shown: dict[date, pl.DataFrame]
+) -> None:
+    truth, day = Truth(world, HORIZON), DAYS[0]
+    ids = shown[day]["customer_id"].to_numpy()[:500], shown[day]["offer_id"].to_numpy()[:500]
+    top, last, either = (truth.margin_change_ron(day, *ids, places) for places in ((1,), (10,), (1, 10)))
+    assert (top == truth.margin_change_ron(day, *ids)).all()
+    assert either == pytest.approx((top + last) / 2, rel=1e-9, abs=1e-12)
+    assert np.abs(last).sum() < np.abs(top).sum()
+
+
 def test_an_offer_that_is_not_live_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="live on the day"):
         Truth(world, HORIZON).redemption_probability(DAYS[0], np.array([1]), np.array([1]))

@@ -8,7 +8,7 @@ first day; that a personal offer was used already is not known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
@@ -145,24 +145,32 @@ class Truth:
             raise ValueError("every offer must be live on the day")
         return place
 
-    def margin_change_ron(self, day: date, customer_id: npt.NDArray[Any], offer_id: npt.NDArray[Any]) -> Floats:
-        """Expected change of the margin within the horizon by showing an offer live on the day at the top, RON.
+    def margin_change_ron(
+        self,
+        day: date,
+        customer_id: npt.NDArray[Any],
+        offer_id: npt.NDArray[Any],
+        positions: Sequence[int] = (1,),
+    ) -> Floats:
+        """Expected change of the margin within the horizon by showing an offer live on the day, RON.
 
-        An additional purchase brings its margin. A needed line that takes the offer, and would not have taken it
-        unprompted, costs what the offer gives up (`pricing.margin_impact`), once or as often as it may be redeemed.
+        Shown at one of the positions, each as likely; by default at the top. An additional purchase brings its margin.
+        A needed line that takes the offer, and would not have taken it unprompted, costs what the offer gives up
+        (`pricing.margin_impact`), once or as often as it may be redeemed.
         """
         moment, customer, offers_asked = day.toordinal(), _index(customer_id), np.asarray(offer_id)
         if not len(customer):
             return np.empty(0)
         needs = self._needs(moment, customer, offers_asked)
-        shown = self._shown_on_the_day(customer, np.ones(len(customer), dtype=np.int64))
-        informed = self._aware(needs, shown) - self._aware(needs, lambda _: np.zeros(len(customer)))
+        shown = [self._shown_on_the_day(customer, np.full(len(customer), position)) for position in positions]
+        unprompted = self._aware(needs, lambda _: np.zeros(len(customer)))
+        informed = np.mean([self._aware(needs, examination) - unprompted for examination in shown], axis=0)
         offers, request = needs.offers, needs.request
         is_single = offers.maximum_redemptions[needs.row_offer] == 1
         occasions = np.where(is_single, 1.0 - (1.0 - needs.keep) ** needs.times, needs.keep * needs.times)
         redeemed = np.where(needs.is_usable, needs.due * occasions * informed[request], 0.0)
         given_up = self._margins(needs, needs.product, needs.row_offer, needs.quantity)[1] * needs.quantity
-        caused = self._caused_where_it_holds(needs, shown)
+        caused = np.mean([self._caused_where_it_holds(needs, examination) for examination in shown], axis=0)
         quantity = self._world.response.trial_quantity(offers, needs.offer, customer)
         gained = self._margins(needs, offers.anchor[needs.offer], needs.offer, quantity)[0] * quantity
         change: Floats = caused * gained + np.bincount(request, redeemed * given_up, minlength=len(customer))

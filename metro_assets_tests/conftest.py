@@ -42,6 +42,14 @@ PHASE_1 = {
 Metro = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a day that was run is slow."""
+    for item in items:
+        if "ran" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 def program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 

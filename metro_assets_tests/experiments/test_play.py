@@ -90,6 +90,7 @@ def test_nothing_that_was_shared_was_changed(played: Plan) -> None:
     assert {name for (name,) in policies} == {"logging-v1", "exploration-v1"}
 
 
+@pytest.mark.slow
 def test_a_policy_may_read_purchase_sequences(copied_experiment: Plan) -> None:
     """Its network is fitted with its ranker, on purchases before the first impression that the ranker learns from."""
     settings = copied_experiment.settings

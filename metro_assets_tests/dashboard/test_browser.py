@@ -84,9 +84,11 @@ def hostile_site(copied: Path) -> Iterator[str]:
             "update recommendations set product_name = $name, offer_name = $name, reason = $name", {"name": HOSTILE}
         )
     process = Process(copied)
-    process.wait()
-    yield process.address
-    process.stop()
+    try:
+        process.wait()
+        yield process.address
+    finally:
+        process.stop()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

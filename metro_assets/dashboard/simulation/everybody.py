@@ -72,10 +72,6 @@ class Everybody:
             cursor.execute("set enable_progress_bar = false")
             yield Opening(cursor)
 
-    def close(self) -> None:
-        """Give the memory back."""
-        self._connection.close()
-
 
 @dataclass(frozen=True)
 class Opening:

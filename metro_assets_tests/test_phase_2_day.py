@@ -1,9 +1,11 @@
 """A day with everything that there is: every algorithm scores, chooses and is published beside the others."""
 
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
+from filelock import FileLock
 
 from metro_assets.config import SERVABLE, Engine, load_settings
 from metro_assets.experiments.morning import candidates_of, choose, score_candidates, scored_by
@@ -20,17 +22,19 @@ pytestmark = pytest.mark.slow
 ENGINE = Engine(memory_limit="1GB", threads=1)
 
 
-@pytest.fixture(scope="module")
-def whole(ran: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny world's day, made again with all algorithms and strategies."""
-    import shutil
-
-    root = Path(shutil.copytree(ran, tmp_path_factory.mktemp("whole") / "warehouse", symlinks=True))
-    lines = (root / "settings.toml").read_text(encoding="utf-8").split("\n[ranking]")[0]
-    (root / "settings.toml").write_text(lines, encoding="utf-8")
-    done = metro("run", "--date", RUN_DATE, warehouse=root, variables={})
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+@pytest.fixture(scope="session")
+def whole(ran: Path) -> Path:
+    """The tiny world's day, made again with all algorithms and strategies, once for all test processes."""
+    root, done = ran.with_name("whole"), ran.with_name("whole.done")
+    with FileLock(ran.with_name("whole.lock")):
+        if not done.exists():
+            shutil.copytree(ran, root, symlinks=True)
+            lines = (root / "settings.toml").read_text(encoding="utf-8").split("\n[ranking]")[0]
+            (root / "settings.toml").write_text(lines, encoding="utf-8")
+            made = metro("run", "--date", RUN_DATE, warehouse=root, variables={})
+            assert made.returncode == 0, made.stdout + made.stderr
+            assert made.stderr == ""
+            done.touch()
     return root
 
 
@@ -95,11 +99,11 @@ def test_the_twin_chooses_what_the_pipeline_recommends(whole: Path, algorithm: A
     memory = Memory(Warehouse(whole, ENGINE), settings.calendar_start, RUN_DATE)
     with memory.opening(RUN_DATE) as opening:
         candidates = candidates_of(opening, some, settings)
-        score = scored_by(algorithm, scorer, settings, models)
+        score = scored_by(str(algorithm), scorer, settings, models)
         scored, _ = score_candidates(opening, candidates, pl.DataFrame(schema=nobody), score)
         chosen = choose(opening, candidates, scored, settings, settings.seed, least_score=0.0)
     memory.close()
-    by_algorithm = (pl.col("algorithm") == algorithm) & pl.col("customer_id").is_in(some)
+    by_algorithm = (pl.col("algorithm") == str(algorithm)) & pl.col("customer_id").is_in(some)
     recommended = rows(whole, "recommendations").filter(by_algorithm).sort("customer_id", "rank")
     assert len(chosen) > 100
     assert (

@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 
 from metro_assets.config import Settings, load_settings
+from metro_assets.orchestration.challengers import kept_fit
 from metro_assets.orchestration.checks import contract_checks
 from metro_assets.orchestration.failing import RETRY, fails_at_once
 from metro_assets.orchestration.partitions import daily, days
@@ -53,8 +54,7 @@ def next_item_model(
     from metro_assets.sequences.fitting import fit_next_item
 
     run_date = date.fromisoformat(context.partition_key)
-    recent = run_date - timedelta(days=settings.ranking.refit_days - 1)
-    if kept := models.newest(MODEL, recent, run_date - timedelta(days=1)):
+    if kept := kept_fit(models, MODEL, run_date, settings.ranking.refit_days):
         return dg.MaterializeResult(metadata={"kept": f"the fit of {kept.run_date} goes on to score"})
     cutoff = run_date - timedelta(days=OLDEST)
     baskets = baskets_to_learn_from(order_items, customers, cutoff, settings.sequences, settings.seed)
